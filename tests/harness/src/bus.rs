@@ -1,0 +1,190 @@
+//! A real `stadtbus serve`, which can be stopped, killed and started again on the same port.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{
+    Client, Failure, Finished, Issuer, Outcome, Process, eventually, free_port, stadtbus_bin, target_dir,
+};
+
+/// How the bus is to run.
+#[derive(Debug, Clone, Default)]
+pub struct BusOptions {
+    /// Lines of TOML appended to the generated configuration (whole tables or keys of the last table).
+    pub extra_config: String,
+    /// Environment variables of the process.
+    pub env: Vec<(String, String)>,
+    /// Base address of an OTLP/HTTP receiver.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// A running (or killed) bus.
+#[derive(Debug)]
+pub struct Bus {
+    dir: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    port: u16,
+    env: Vec<(String, String)>,
+    process: Option<Process>,
+}
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+const COMMAND_WITHIN: Duration = Duration::from_secs(120);
+const START_TRIES: usize = 3;
+
+impl Bus {
+    /// Starts a bus on `broker_url`; configuration and log lie in `dir`. Waits for its `ready` line.
+    pub async fn start(
+        dir: &Path,
+        broker_url: &str,
+        monitor: &str,
+        issuer: &Issuer,
+        options: &BusOptions,
+    ) -> Outcome<Self> {
+        std::fs::create_dir_all(dir)?;
+        let mut last = Failure::new("the bus was not tried");
+        for _ in 0..START_TRIES {
+            let port = free_port()?;
+            let config = dir.join("stadtbus.toml");
+            std::fs::write(
+                &config,
+                configuration(port, broker_url, monitor, issuer, options)?,
+            )?;
+            let mut bus = Self {
+                dir: dir.to_path_buf(),
+                config,
+                log: dir.join("stadtbus.log"),
+                port,
+                env: options.env.clone(),
+                process: None,
+            };
+            match bus.start_again().await {
+                Ok(()) => return Ok(bus),
+                Err(failure) if failure.to_string().contains("SB-1006") => last = failure,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(last)
+    }
+
+    /// Starts it again, on the same port, after it was stopped or killed.
+    pub async fn start_again(&mut self) -> Outcome<()> {
+        let before = self.log_text().len();
+        let args = [
+            "serve".to_owned(),
+            "--config".to_owned(),
+            self.config.display().to_string(),
+        ];
+        self.process = Some(Process::start(&stadtbus_bin()?, &args, &self.env, &self.log)?);
+        let log = self.log.clone();
+        let process = &mut self.process;
+        let ready = eventually(READY_WITHIN, "`ready http://…` from stadtbus serve", || {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let new = text.get(before..).unwrap_or_default().to_owned();
+            let running = process.as_mut().is_some_and(Process::is_running);
+            async move {
+                match (new.contains("ready http://"), running) {
+                    (true, _) => Ok(None),
+                    (false, false) => Ok(Some(new)),
+                    (false, true) => Err(Failure::new(new)),
+                }
+            }
+        });
+        match ready.await? {
+            None => Ok(()),
+            Some(text) => Err(Failure::new(text).while_("stadtbus serve ended before it was ready")),
+        }
+    }
+
+    /// The base address of its API.
+    #[must_use]
+    pub fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
+        &self.config
+    }
+
+    /// The directory of its files.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The running process.
+    pub fn process(&self) -> Outcome<&Process> {
+        self.process
+            .as_ref()
+            .ok_or_else(|| Failure::new("the bus is not running"))
+    }
+
+    /// All it has logged, over all its starts.
+    #[must_use]
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// A client with this token.
+    #[must_use]
+    pub fn client(&self, token: &str) -> Client {
+        Client::new(self.base(), token)
+    }
+
+    /// SIGTERM and the exit code.
+    pub async fn stop(&mut self) -> Outcome<Option<i32>> {
+        match self.process.take() {
+            Some(mut process) => process.stop(STOP_WITHIN).await,
+            None => Err(Failure::new("the bus is not running")),
+        }
+    }
+
+    /// kill -9.
+    pub async fn kill_hard(&mut self) -> Outcome<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill_hard().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs a `stadtbus` command against this bus: `--server` and `--token` are appended.
+    pub async fn command(&self, token: &str, args: &[&str], env: &[(String, String)]) -> Outcome<Finished> {
+        let base = self.base();
+        let mut all = args.to_vec();
+        all.extend(["--server", &base, "--token", token]);
+        Process::run(&stadtbus_bin()?, &all, env, COMMAND_WITHIN).await
+    }
+
+    /// `stadtbus apply FOLDER --yes`, with the variables its webhook addresses name.
+    pub async fn apply(&self, token: &str, folder: &Path, env: &[(String, String)]) -> Outcome<Finished> {
+        self.command(token, &["apply", &folder.display().to_string(), "--yes"], env)
+            .await
+    }
+}
+
+fn configuration(
+    port: u16,
+    broker_url: &str,
+    monitor: &str,
+    issuer: &Issuer,
+    options: &BusOptions,
+) -> Outcome<String> {
+    // Compiled plugins are keyed by digest and engine, so all tests may share them.
+    let cache = target_dir()?.join("plugin-cache");
+    std::fs::create_dir_all(&cache)?;
+    let otlp = options
+        .otlp_endpoint
+        .as_ref()
+        .map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
+    Ok(format!(
+        "listen = \"127.0.0.1:{port}\"\n[broker]\nurl = {broker_url:?}\nmonitor = {monitor:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n{}{}\n",
+        issuer.key_file(),
+        cache,
+        otlp.unwrap_or_default(),
+        options.extra_config,
+    ))
+}

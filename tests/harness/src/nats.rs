@@ -1,0 +1,148 @@
+//! A real nats-server on loopback, which can be killed and started again on the same port and store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Failure, HttpClient, Outcome, Process, eventually, free_port, nats_server_bin};
+
+/// How the broker is to run.
+#[derive(Debug, Clone)]
+pub struct NatsOptions {
+    /// `sync_interval: always` (every acknowledgement after fsync) or the server's default of two minutes.
+    pub sync_always: bool,
+    /// Upper bound of JetStream's file store in bytes: small for tests of "storage full".
+    pub store_bytes_max: u64,
+}
+
+impl Default for NatsOptions {
+    fn default() -> Self {
+        Self {
+            sync_always: true,
+            store_bytes_max: 2 << 30,
+        }
+    }
+}
+
+/// A running (or killed) nats-server.
+#[derive(Debug)]
+pub struct NatsServer {
+    options: NatsOptions,
+    dir: PathBuf,
+    port: u16,
+    monitor_port: u16,
+    process: Option<Process>,
+}
+
+const START_TRIES: usize = 5;
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+impl NatsServer {
+    /// Starts a server whose configuration, store and log lie in `dir`, and waits until JetStream is ready.
+    pub async fn start(dir: PathBuf, options: NatsOptions) -> Outcome<Self> {
+        std::fs::create_dir_all(&dir)?;
+        let mut last = Failure::new("nats-server was not tried");
+        for _ in 0..START_TRIES {
+            let (port, monitor_port) = (free_port()?, free_port()?);
+            let mut server = Self {
+                options: options.clone(),
+                dir: dir.clone(),
+                port,
+                monitor_port,
+                process: None,
+            };
+            match server.start_again().await {
+                Ok(()) => return Ok(server),
+                Err(failure) => last = failure,
+            }
+        }
+        Err(last)
+    }
+
+    /// Starts it again after [`NatsServer::kill_hard`], on the same ports and store.
+    pub async fn start_again(&mut self) -> Outcome<()> {
+        let config = self.dir.join("nats.conf");
+        std::fs::write(&config, self.config())?;
+        let args = ["--config".to_owned(), config.display().to_string()];
+        self.process = Some(Process::start(
+            &nats_server_bin()?,
+            &args,
+            &[],
+            &self.dir.join("nats-out.log"),
+        )?);
+        self.wait_ready().await
+    }
+
+    fn config(&self) -> String {
+        let sync = if self.options.sync_always {
+            "sync_interval: always"
+        } else {
+            ""
+        };
+        format!(
+            "listen: 127.0.0.1:{}\nhttp: 127.0.0.1:{}\nlog_file: \"{}\"\njetstream {{\n  store_dir: \"{}\"\n  max_file_store: {}\n  {sync}\n}}\n",
+            self.port,
+            self.monitor_port,
+            self.dir.join("nats.log").display(),
+            self.dir.join("store").display(),
+            self.options.store_bytes_max,
+        )
+    }
+
+    async fn wait_ready(&mut self) -> Outcome<()> {
+        let client = HttpClient::new();
+        let health = format!("{}/healthz?js-enabled-only=true", self.monitor());
+        let log = self.dir.join("nats.log");
+        let process = self.process.as_mut();
+        if !process.is_some_and(Process::is_running) {
+            return Err(Failure::new("nats-server ended at once"));
+        }
+        let ready = eventually(READY_WITHIN, "nats-server ready", || async {
+            let answer = client.get(&health, &[]).await?;
+            if answer.status == 200 {
+                Ok(())
+            } else {
+                Err(Failure::new(answer.text()))
+            }
+        })
+        .await;
+        let alive = self.process.as_mut().is_some_and(Process::is_running);
+        if !alive {
+            return Err(
+                Failure::new(std::fs::read_to_string(log).unwrap_or_default()).while_("nats-server ended")
+            );
+        }
+        ready
+    }
+
+    /// The URL clients connect to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The base of the monitoring endpoints.
+    #[must_use]
+    pub fn monitor(&self) -> String {
+        format!("http://127.0.0.1:{}", self.monitor_port)
+    }
+
+    /// The running process.
+    pub fn process(&self) -> Outcome<&Process> {
+        self.process
+            .as_ref()
+            .ok_or_else(|| Failure::new("nats-server is not running"))
+    }
+
+    /// kill -9.
+    pub async fn kill_hard(&mut self) -> Outcome<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill_hard().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The limit of the file store for the next start.
+    pub fn set_store_bytes_max(&mut self, bytes: u64) {
+        self.options.store_bytes_max = bytes;
+    }
+}
