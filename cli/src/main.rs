@@ -1,2 +1,80 @@
-//! Placeholder.
-fn main() {}
+//! `stadtbus`: the one binary. This file is its table of contents.
+//!
+//! A command is a file under `commands/`; what it says goes through `ui`, whom it asks is in `session` and
+//! `client`, what a code means is in `catalogue`. The bus itself is another crate, reached through `bus`.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+mod catalogue;
+mod client;
+mod commands;
+mod duration;
+mod grammar;
+mod issuer;
+mod session;
+mod ui;
+
+use commands::{dlq, explain, pause, pull, send, status, tap, trace};
+use grammar::{Command, Parsed};
+use session::Session;
+use ui::text;
+use ui::{Format, Outcome, Shell};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    text::choose(text::detect(&arguments, |name| env::var(name).ok()));
+    match grammar::parse(&arguments) {
+        Parsed::Run(cli) => {
+            cli.global.lang.into_iter().for_each(text::choose);
+            let session = Session::new(cli.global);
+            finish(&session.shell, run(cli.command, &session))
+        }
+        Parsed::Print(help) => {
+            plain(&arguments).raw(help.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Parsed::Wrong(failure) => finish(&plain(&arguments), Err(failure)),
+    }
+}
+
+fn run(command: Command, session: &Session) -> Outcome {
+    match command {
+        // Events
+        Command::Send(args) => send::run(&args, session),
+        Command::Receive(args) => pull::receive(&args, session),
+        Command::Ack(args) => pull::acknowledge(&args, session),
+        Command::Trace(args) => trace::run(&args, session),
+        Command::Tap(args) => tap::run(&args, session),
+        // Subscriptions
+        Command::Status(args) => status::run(&args, session),
+        Command::Pause(args) => pause::pause(&args, session),
+        Command::Resume(args) => pause::resume(&args, session),
+        Command::Dlq(args) => dlq::run(args, session),
+        // The city
+        Command::Explain(args) => explain::run(&args, session),
+    }
+}
+
+fn finish(shell: &Shell, outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.report(shell);
+            failure.exit().into()
+        }
+    }
+}
+
+/// The channels before the flags are understood: JSON only if it was plainly asked for.
+fn plain(arguments: &[OsString]) -> Shell {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).collect();
+    let json = words.contains(&"--output=json") || words.windows(2).any(|pair| pair == ["--output", "json"]);
+    Shell::new(
+        if json { Format::Json } else { Format::Text },
+        false,
+        false,
+        words.contains(&"--no-color"),
+    )
+}

@@ -1,0 +1,196 @@
+//! `stadtbus trace`: the journey of one event, one line per step, and why somebody did not get it.
+
+use crate::client::{query, segment};
+use crate::commands::send::text;
+use crate::grammar::example;
+use crate::say;
+use crate::session::{Scope, Session, wait};
+use crate::ui::shell::table;
+use crate::ui::{Exit, Failure, Outcome, Shell, Style, t};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+#[cfg(test)]
+mod tests;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    about = t("Den Weg eines Ereignisses zeigen, Schritt für Schritt", "Show the way of an event, step by step"),
+    after_help = example(&["stadtbus trace 4711-1 --partner ngn", "stadtbus trace LOG_NGN:1284"])
+)]
+pub(crate) struct Args {
+    #[arg(value_name = "ID", help = t("Kennung des Ereignisses, oder seine Stelle LOG:POSITION", "Id of the event, or its place LOG:POSITION"))]
+    id: String,
+    #[arg(long, value_name = "PARTNER", help = t("Wer das Ereignis veröffentlicht hat", "Who published the event"))]
+    partner: Option<String>,
+    #[arg(long, value_name = "URI", requires = "partner", help = t("Quelle, wenn die Kennung mehrfach vorkommt", "Source, if the id occurs more than once"))]
+    source: Option<String>,
+}
+
+/// Shows the journey.
+pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
+    let path = path(args)?;
+    let client = session.client(Scope::Subscribe)?;
+    wait(async {
+        let journey = client.get(&path).await?;
+        let steps = journey.get("steps").and_then(Value::as_array);
+        let steps = steps.ok_or_else(|| client.not_understood("steps"))?;
+        session.shell.show(&journey, || {
+            lines(&session.shell, &journey, steps, &TimeZone::system())
+        });
+        Ok(Exit::Done)
+    })
+}
+
+fn path(args: &Args) -> Result<String, Failure> {
+    if let Some(partner) = &args.partner {
+        let query = query(&[("source", args.source.clone())]);
+        return Ok(format!(
+            "/v1/events/{}/{}/journey{query}",
+            segment(partner),
+            segment(&args.id)
+        ));
+    }
+    let place = args
+        .id
+        .rsplit_once(':')
+        .filter(|(log, position)| !log.is_empty() && position.parse::<u64>().is_ok());
+    let (log, position) = place.ok_or_else(|| {
+        Failure::usage(t(
+            "Es fehlt --partner: wer das Ereignis veröffentlicht hat.",
+            "--partner is missing: who published the event.",
+        ))
+        .hint(format!("stadtbus trace {} --partner PARTNER", args.id))
+    })?;
+    Ok(format!("/v1/journey/{}/{position}", segment(log)))
+}
+
+fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Vec<String> {
+    let event = journey.get("event").unwrap_or(&Value::Null);
+    let mut lines = vec![shell.paint(
+        Style::Strong,
+        &format!("{}  {}", text(event, "id"), text(event, "type")),
+    )];
+    let facts = [text(event, "source"), text(event, "subject"), day(steps, zone)];
+    lines.push(format!(
+        "  {}",
+        facts
+            .into_iter()
+            .filter(|fact| !fact.is_empty())
+            .collect::<Vec<_>>()
+            .join("  ")
+    ));
+    let rows: Vec<Vec<String>> = steps.iter().map(|step| row(step, zone)).collect();
+    let table = table(&rows);
+    lines.extend(table.iter().zip(steps).map(|(line, step)| {
+        let line = format!("  {line}");
+        match style(&text(step, "outcome"), step) {
+            Some(style) => shell.paint(style, &line),
+            None => line,
+        }
+    }));
+    if steps.is_empty() {
+        lines.push(format!("  {}", t("noch kein Schritt", "no step yet")));
+    }
+    lines
+}
+
+/// Time, step, who, decision, attempt, then the rule and the reason.
+fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
+    let time = text(step, "at").parse::<Timestamp>().ok();
+    let time = time.map_or_else(
+        || "-".to_owned(),
+        |at| at.to_zoned(zone.clone()).strftime("%H:%M:%S%.3f").to_string(),
+    );
+    let attempt = text(step, "attempt");
+    let attempt = if attempt.is_empty() {
+        attempt
+    } else {
+        say!("Versuch {attempt}", "attempt {attempt}")
+    };
+    let rule = text(step, "rule");
+    let rule = if rule.is_empty() {
+        rule
+    } else {
+        format!("[{rule}]")
+    };
+    let reason = [text(step, "code"), rule, text(step, "detail")];
+    vec![
+        time,
+        step_name(&text(step, "step")),
+        text(step, "subscription"),
+        outcome_name(&text(step, "outcome")),
+        attempt,
+        reason
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" "),
+    ]
+}
+
+fn day(steps: &[Value], zone: &TimeZone) -> String {
+    let first = steps
+        .iter()
+        .find_map(|step| text(step, "at").parse::<Timestamp>().ok());
+    first.map_or_else(String::new, |at| {
+        at.to_zoned(zone.clone()).strftime("%Y-%m-%d %:z").to_string()
+    })
+}
+
+/// The step in the person's language; a step this program does not know keeps its name.
+fn step_name(step: &str) -> String {
+    let german = match step {
+        "accept" | "accepted" => "Annahme",
+        "ingest" => "Eingang",
+        "decode" => "Dekodieren",
+        "authenticate" => "Ausweis",
+        "validate" => "Prüfung",
+        "log" => "Log",
+        "route" => "Weg",
+        "transform" => "Umformung",
+        "derive" => "Ableitung",
+        "deliver" => "Zustellung",
+        "settle" => "Abschluss",
+        other => other,
+    };
+    t(german, step).to_owned()
+}
+
+fn outcome_name(outcome: &str) -> String {
+    let german = match outcome {
+        "ok" => "ok",
+        "accepted" => "angenommen",
+        "duplicate" => "schon bekannt",
+        "stored" | "logged" => "gespeichert",
+        "matched" => "trifft zu",
+        "delivered" => "zugestellt",
+        "derived" => "abgeleitet",
+        "filtered" => "ausgefiltert",
+        "not-matched" | "no-match" => "trifft nicht zu",
+        "dropped" => "weggelassen",
+        "rejected" => "zurückgewiesen",
+        "refused" | "forbidden" | "not-entitled" => "nicht berechtigt",
+        "retry" => "erneut",
+        "waiting" | "pending" => "wartet",
+        "paused" => "angehalten",
+        "parked" => "zurückgelegt",
+        "dead-lettered" | "dead-letter" => "zurückgestellt",
+        "expired" => "abgelaufen",
+        "failed" => "gescheitert",
+        other => other,
+    };
+    t(german, outcome).to_owned()
+}
+
+fn style(outcome: &str, step: &Value) -> Option<Style> {
+    match outcome {
+        "delivered" | "derived" => Some(Style::Good),
+        "filtered" | "dropped" | "not-matched" | "no-match" => Some(Style::Dim),
+        "retry" | "waiting" | "pending" | "paused" | "parked" => Some(Style::Warn),
+        _ if step.get("code").is_some_and(|code| !code.is_null()) => Some(Style::Bad),
+        _ => None,
+    }
+}
