@@ -1,2 +1,51 @@
-//! Placeholder.
-fn main() {}
+//! # `cargo xtask`: everything the project does by itself
+//!
+//! **Purpose.** One command per chore, the same on a person's machine and in automation: see the table in [`USAGE`].
+//!
+//! **Promise.** Each command brings what it needs (broker, WebAssembly target, plugins), is repeatable, and works without
+//! network once it has succeeded. A command that says nothing is wrong has looked at everything.
+//!
+//! **Refuses.** To be clever about builds: cargo decides what is stale. To need more than cargo, Python 3 and git.
+
+mod lint;
+mod nats;
+mod setup;
+mod shell;
+mod tasks;
+
+use std::process::ExitCode;
+
+use shell::Shell;
+
+const USAGE: &str = "\
+cargo xtask <task>
+
+  demo [--check] [--lang de|en]   run the city of Krefeld on a real broker; --check verifies every delivery
+  test [ARGS…]                    build all, run all tests, plugin tests and contract examples (ARGS go to the runner)
+  lint                            format, clippy, layers, file and function length, words, error pages
+  bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
+  chaos [ARGS…]                   kill bus and broker under load and count what is missing (ARGS: --smoke …)
+  setup                           get the broker and the WebAssembly target, build the bus and the plugins
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let task = args.next().unwrap_or_default();
+    let rest: Vec<String> = args.collect();
+    let done = Shell::new().and_then(|shell| match task.as_str() {
+        "demo" => tasks::demo(&shell, &rest),
+        "test" => tasks::test(&shell, &rest),
+        "lint" => lint::run(&shell),
+        "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
+        "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
+        "setup" => setup::run(&shell),
+        _ => Err(USAGE.to_owned()),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The tasks that run something after [`setup`].
+
+use crate::setup;
+use crate::shell::{Done, Shell};
+
+const CITY: &str = "deploy/cities/krefeld";
+
+pub(crate) fn demo(shell: &Shell, args: &[String]) -> Done {
+    tool(shell, "stadtbus-demo", args)
+}
+
+/// Prepares everything and runs one binary of `tests/` with the arguments as they are.
+pub(crate) fn tool(shell: &Shell, name: &str, args: &[String]) -> Done {
+    setup::run(shell)?;
+    shell.run(shell.release_bin(name), args)
+}
+
+pub(crate) fn test(shell: &Shell, args: &[String]) -> Done {
+    setup::run(shell)?;
+    let stadtbus = shell.release_bin("stadtbus");
+    shell.run(&stadtbus, &["lint", CITY])?;
+    shell.run(&stadtbus, &["test", CITY])?;
+    for dir in setup::plugin_dirs(shell)? {
+        shell.run_in(&dir, &stadtbus, &["plugin", "test", "."])?;
+    }
+    workspace_tests(shell, args)
+}
+
+/// nextest where it is installed, for its time limit per test; the same tests by cargo where it is not.
+fn workspace_tests(shell: &Shell, args: &[String]) -> Done {
+    let nextest = shell.ask("cargo", &["nextest", "--version"]).is_some();
+    let mut command: Vec<&str> = if nextest {
+        vec![
+            "nextest",
+            "run",
+            "--config-file",
+            ".ci/nextest.toml",
+            "--release",
+            "--workspace",
+        ]
+    } else {
+        vec!["test", "--release", "--workspace", "--all-targets"]
+    };
+    command.extend(args.iter().map(String::as_str));
+    if args.is_empty() {
+        shell.run("cargo", &["test", "--quiet", "--release", "--workspace", "--doc"])?;
+    }
+    shell.run("cargo", &command)
+}
