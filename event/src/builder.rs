@@ -1,6 +1,7 @@
 //! Making events by hand, and variants of events.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use crate::parts::Parts;
 use crate::value::Value;
 
 /// Collects attributes; [`EventBuilder::build`] checks them. A later call for the same attribute wins.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct EventBuilder {
     parts: Parts<'static>,
@@ -117,5 +118,12 @@ impl EventBuilder {
             Some(problem) => Err(problem),
             None => self.parts.finish(),
         }
+    }
+}
+
+/// Says nothing of what it holds, which is as personal as an event and not even checked.
+impl fmt::Debug for EventBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBuilder").field("problem", &self.problem).finish_non_exhaustive()
     }
 }

@@ -69,7 +69,7 @@ pub(crate) enum Form {
 }
 
 /// A payload and what is known of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Data {
     pub(crate) bytes: Bytes,
     pub(crate) form: Form,
@@ -174,7 +174,13 @@ impl Event {
     /// The instant `time` names, cut to nanoseconds; none where there is no `time` or it lies beyond the year 9999.
     #[must_use]
     pub fn timestamp(&self) -> Option<jiff::Timestamp> {
-        self.time()?.parse().ok()
+        let time = self.time()?;
+        let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        if digits <= 9 {
+            return time.parse().ok();
+        }
+        format!("{seconds}.{}{}", fraction.get(..9)?, fraction.get(digits..)?).parse().ok()
     }
 
     /// `datacontenttype`, as spelled. Absent too where the JSON format left it out and meant `application/json`;

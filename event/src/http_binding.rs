@@ -49,7 +49,7 @@ fn content_type(headers: &HeaderMap) -> Result<Option<&str>, EventError> {
     if values.next().is_some() {
         return Err(EventError::twice("datacontenttype"));
     }
-    match first.to_str() {
+    match first.to_str().map(str::trim) {
         Ok("") => Ok(None),
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(EventError::bad_value("datacontenttype", "is not a media type such as application/json")),

@@ -30,14 +30,20 @@ pub(crate) fn is_text(media_type: &str) -> bool {
 
 /// Whether the charset parameter is absent or says UTF-8 (or its subset).
 pub(crate) fn utf8(media_type: &str) -> bool {
+    charset(media_type).is_none_or(|set| set.eq_ignore_ascii_case("utf-8") || set.eq_ignore_ascii_case("us-ascii"))
+}
+
+/// Whether the UTF-8 of this text is also its encoding in the declared character set: always for UTF-8, and for ASCII
+/// text in the many sets that contain ASCII.
+pub(crate) fn writes_as_utf8(media_type: &str, text: &str) -> bool {
+    let wide = |set: &str| set.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("utf-"));
+    utf8(media_type) || text.is_ascii() && charset(media_type).is_some_and(|set| !wide(set))
+}
+
+fn charset(media_type: &str) -> Option<&str> {
     let mut parameters = Parameters { rest: essence_end(media_type).1 };
-    while let Some((name, value)) = parameters.next_parameter() {
-        if name.eq_ignore_ascii_case("charset") {
-            let value = value.trim_matches('"');
-            return value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("us-ascii");
-        }
-    }
-    true
+    std::iter::from_fn(|| parameters.next_parameter())
+        .find_map(|(name, value)| name.eq_ignore_ascii_case("charset").then(|| value.trim_matches('"')))
 }
 
 /// `type/subtype` without parameters.
@@ -51,7 +57,7 @@ pub(crate) fn valid(media_type: &str) -> bool {
         return true;
     }
     let Some((kind, subtype)) = split(media_type) else { return false };
-    if !token(kind) || !token(subtype) || !media_type.bytes().all(|b| (0x20..0x7F).contains(&b)) {
+    if media_type.trim() != media_type || !token(kind) || !token(subtype) || !media_type.bytes().all(|b| (0x20..0x7F).contains(&b)) {
         return false;
     }
     let mut parameters = Parameters { rest: essence_end(media_type).1 };

@@ -138,7 +138,7 @@ fn content_type(headers: &[(String, String)]) -> Result<Option<&str>, EventError
     let mut values = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(EventError::twice("datacontenttype")),
-        (first, _) => Ok(first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())),
+        (first, _) => Ok(first.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())),
     }
 }
 

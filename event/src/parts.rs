@@ -14,7 +14,7 @@ use crate::value::Value;
 pub const EXTENSIONS_MAX: usize = 256;
 
 /// An event under construction; borrows from what it is read from as long as it can.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Parts<'a> {
     specversion: bool,
     core: [Option<Cow<'a, str>>; CORE_COUNT],

@@ -138,11 +138,16 @@ fn data(body: &Bytes, raw: &str, declared: Option<&str>) -> Result<Data, EventEr
     if declared.is_none_or(media::is_json) {
         return Ok(Data::parsed_json(slice(body, raw)));
     }
-    let must = "is not a JSON string, and `datacontenttype` is not JSON";
-    let bytes = match string(raw) {
-        Some(Cow::Borrowed(text)) => slice(body, text),
-        Some(Cow::Owned(text)) => Bytes::from(text),
-        None => return Err(EventError::bad_value("data", must)),
+    let Some(text) = string(raw) else {
+        return Err(EventError::bad_value("data", "is not a JSON string, and `datacontenttype` is not JSON"));
+    };
+    if !declared.is_some_and(|declared| media::writes_as_utf8(declared, &text)) {
+        let must = "is text in a character set other than UTF-8; such data goes as `data_base64`";
+        return Err(EventError::bad_value("data", must));
+    }
+    let bytes = match text {
+        Cow::Borrowed(text) => slice(body, text),
+        Cow::Owned(text) => Bytes::from(text),
     };
     Ok(Data::new(bytes, Form::Text))
 }
@@ -168,14 +173,6 @@ fn slice(body: &Bytes, part: &str) -> Bytes {
     match range {
         Some(range) if range.end <= body.len() => body.slice(range),
         _ => Bytes::copy_from_slice(part.as_bytes()),
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for &mut Members<'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
     }
 }
 
