@@ -29,13 +29,20 @@ struct Inner {
 
 impl Cache {
     pub(super) fn new(entries_max: usize) -> Self {
-        Self { entries_max, inner: RwLock::default() }
+        Self {
+            entries_max,
+            inner: RwLock::default(),
+        }
     }
 
     /// The principal of this token, unless the token is unknown or over.
     pub(super) fn get(&self, digest: &Digest, now: SystemTime, leeway: Duration) -> Option<Arc<Principal>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        inner.by_digest.get(digest).filter(|principal| !principal.is_over(now, leeway)).map(Arc::clone)
+        inner
+            .by_digest
+            .get(digest)
+            .filter(|principal| !principal.is_over(now, leeway))
+            .map(Arc::clone)
     }
 
     /// Remembers a verified token. When full, tokens that are over leave first, then the oldest.
@@ -46,11 +53,15 @@ impl Cache {
         let mut guard = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *guard;
         if inner.by_digest.len() >= self.entries_max {
-            inner.by_digest.retain(|_, principal| !principal.is_over(now, leeway));
+            inner
+                .by_digest
+                .retain(|_, principal| !principal.is_over(now, leeway));
             inner.order.retain(|digest| inner.by_digest.contains_key(digest));
         }
         while inner.by_digest.len() >= self.entries_max {
-            let Some(oldest) = inner.order.pop_front() else { break };
+            let Some(oldest) = inner.order.pop_front() else {
+                break;
+            };
             inner.by_digest.remove(&oldest);
         }
         if inner.by_digest.insert(digest, principal).is_none() {
@@ -60,6 +71,10 @@ impl Cache {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).by_digest.len()
+        self.inner
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_digest
+            .len()
     }
 }

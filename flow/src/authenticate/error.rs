@@ -49,7 +49,9 @@ impl AuthError {
             Self::Time(_) => "Issue a new token and compare the clocks on both sides.",
             Self::Foreign(_) => "Issue the token for this bus: issuer and audience are in its configuration.",
             Self::ScopeMissing(_) => "Issue a token that names the scope, and check 'may' of the system.",
-            Self::Subject => "Issue the token for a system of a partner: stadtbus token issue --partner P --system S.",
+            Self::Subject => {
+                "Issue the token for a system of a partner: stadtbus token issue --partner P --system S."
+            }
         }
     }
 }

@@ -59,7 +59,9 @@ pub struct Issuer {
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuer").field("key_id", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("Issuer")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,7 +100,9 @@ impl Issuer {
     /// [`KeyError::Request`] when it lives too long or not at all, allows nothing or names no issuer or audience.
     pub fn issue(&self, request: &TokenRequest) -> Result<String, KeyError> {
         if request.ttl < Duration::from_secs(1) || request.ttl > TOKEN_TTL_MAX {
-            return Err(KeyError::Request("its life must be between one second and 366 days"));
+            return Err(KeyError::Request(
+                "its life must be between one second and 366 days",
+            ));
         }
         if request.scopes == Scopes::default() {
             return Err(KeyError::Request("it would allow nothing"));
@@ -129,7 +133,9 @@ impl Issuer {
 /// RFC 7638 for an Ed25519 key (RFC 8037 §2): the members in this order, without blanks.
 fn thumbprint(public_key: &[u8]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public_key);
-    URL_SAFE_NO_PAD.encode(Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)))
+    URL_SAFE_NO_PAD.encode(Sha256::digest(format!(
+        r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#
+    )))
 }
 
 /// RFC 7468. Both DER forms here are shorter than 48 bytes or just above, so the line is folded at 64 all the same.

@@ -75,7 +75,10 @@ impl Scopes {
     #[must_use]
     pub fn from_claim(text: &str) -> Self {
         text.split(' ').fold(Self::default(), |scopes, word| {
-            Scope::ALL.into_iter().find(|scope| scope.word() == word).map_or(scopes, |scope| scopes.with(scope))
+            Scope::ALL
+                .into_iter()
+                .find(|scope| scope.word() == word)
+                .map_or(scopes, |scope| scopes.with(scope))
         })
     }
 
@@ -84,10 +87,14 @@ impl Scopes {
     /// # Errors
     /// The first word that is none.
     pub fn parse(text: &str) -> Result<Self, String> {
-        text.split([' ', ',']).filter(|word| !word.is_empty()).try_fold(Self::default(), |scopes, word| {
-            let known = Scope::ALL.into_iter().find(|scope| scope.word() == word);
-            known.map(|scope| scopes.with(scope)).ok_or_else(|| word.to_owned())
-        })
+        text.split([' ', ','])
+            .filter(|word| !word.is_empty())
+            .try_fold(Self::default(), |scopes, word| {
+                let known = Scope::ALL.into_iter().find(|scope| scope.word() == word);
+                known
+                    .map(|scope| scopes.with(scope))
+                    .ok_or_else(|| word.to_owned())
+            })
     }
 
     /// The same set with one more.
@@ -146,7 +153,11 @@ impl Principal {
     /// # Errors
     /// SB-1305.
     pub fn require(&self, scope: Scope) -> Result<(), AuthError> {
-        if self.scopes.allows(scope) { Ok(()) } else { Err(AuthError::ScopeMissing(scope)) }
+        if self.scopes.allows(scope) {
+            Ok(())
+        } else {
+            Err(AuthError::ScopeMissing(scope))
+        }
     }
 
     /// [`Principal::require`] for [`Scope::Publish`].

@@ -28,7 +28,9 @@ pub(super) struct ClaimedIssuer {
 
 /// The token in an `Authorization` header (RFC 6750 §2.1), checked for size and letters only.
 pub(super) fn bearer(header: Option<&str>) -> Result<&str, AuthError> {
-    let (scheme, token) = header.and_then(|header| header.trim_ascii().split_once(' ')).ok_or(AuthError::Missing)?;
+    let (scheme, token) = header
+        .and_then(|header| header.trim_ascii().split_once(' '))
+        .ok_or(AuthError::Missing)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(AuthError::Missing);
     }
@@ -44,5 +46,11 @@ pub(super) fn bearer(header: Option<&str>) -> Result<&str, AuthError> {
             _ => return Err(AuthError::Malformed("it contains characters that no token has")),
         }
     }
-    if dots == 2 { Ok(token) } else { Err(AuthError::Malformed("it has not the three parts of a signed token")) }
+    if dots == 2 {
+        Ok(token)
+    } else {
+        Err(AuthError::Malformed(
+            "it has not the three parts of a signed token",
+        ))
+    }
 }

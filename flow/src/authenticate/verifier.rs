@@ -14,7 +14,7 @@ use stadtbus_event::{PartnerId, SystemId};
 use super::{
     AuthError, KeyError, Principal, Scopes,
     cache::{Cache, Digest},
-    token::{self, Claims, ClaimedIssuer},
+    token::{self, ClaimedIssuer, Claims},
 };
 
 /// The last second of the year 9999: no honest token lives longer, and every clock can hold it.
@@ -40,7 +40,11 @@ impl SignatureAlgorithm {
     /// Reads a public key and makes sure it is on the curve this algorithm means.
     fn key(self, pem: &str) -> Result<DecodingKey, KeyError> {
         let (key, what, bytes) = match self {
-            Self::EdDsa => (DecodingKey::from_ed_pem(pem.as_bytes()), "a public Ed25519 key", 32),
+            Self::EdDsa => (
+                DecodingKey::from_ed_pem(pem.as_bytes()),
+                "a public Ed25519 key",
+                32,
+            ),
             Self::Es256 => (DecodingKey::from_ec_pem(pem.as_bytes()), "a public P-256 key", 65),
         };
         let key = key.map_err(|_| KeyError::NotAKey(what))?;
@@ -86,7 +90,11 @@ pub struct VerifierConfig {
 
 impl Default for VerifierConfig {
     fn default() -> Self {
-        Self { issuers: Vec::new(), leeway_s: 30, cache_entries_max: 10_000 }
+        Self {
+            issuers: Vec::new(),
+            leeway_s: 30,
+            cache_entries_max: 10_000,
+        }
     }
 }
 
@@ -119,7 +127,9 @@ impl Verifier {
     /// # Errors
     /// [`KeyError`] when a key cannot be read, or when issuers or key ids are empty or given twice.
     pub fn new(config: VerifierConfig) -> Result<Self, KeyError> {
-        Ok(Self { trust: ArcSwap::from_pointee(Trust::new(config)?) })
+        Ok(Self {
+            trust: ArcSwap::from_pointee(Trust::new(config)?),
+        })
     }
 
     /// Trusts these issuers from now on and forgets what was verified before.
@@ -166,19 +176,26 @@ impl Trust {
             issuers.push(Issuer::new(trusted, config.leeway_s)?);
         }
         let leeway = Duration::from_secs(config.leeway_s);
-        Ok(Self { issuers, leeway, cache: Cache::new(config.cache_entries_max) })
+        Ok(Self {
+            issuers,
+            leeway,
+            cache: Cache::new(config.cache_entries_max),
+        })
     }
 
     fn check(&self, token: &str, digest: &Digest, now: SystemTime) -> Result<Principal, AuthError> {
-        let header = jsonwebtoken::decode_header(token)
-            .map_err(|_| AuthError::Malformed("its header cannot be read or names an algorithm unknown here"))?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| {
+            AuthError::Malformed("its header cannot be read or names an algorithm unknown here")
+        })?;
         let key_id = checked_key_id(&header)?;
         let claimed: ClaimedIssuer = dangerous::insecure_decode_claims(token)
             .map_err(|_| AuthError::Malformed("its claims cannot be read"))?;
         let claimed = claimed.iss.as_ref().and_then(serde_json::Value::as_str);
         let claimed = claimed.ok_or(AuthError::Foreign("it names no issuer"))?;
         let issuer = self.issuers.iter().find(|issuer| issuer.name == claimed);
-        issuer.ok_or(AuthError::Foreign("its issuer is not trusted"))?.check(token, &header, key_id, digest, now)
+        issuer
+            .ok_or(AuthError::Foreign("its issuer is not trusted"))?
+            .check(token, &header, key_id, digest, now)
     }
 }
 
@@ -192,10 +209,16 @@ fn checked_key_id(header: &Header) -> Result<&str, AuthError> {
         return Err(AuthError::Malformed("it is encrypted or packed"));
     }
     let typ = header.typ.as_deref().unwrap_or("JWT");
-    if !["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known)) {
+    if !["JWT", "at+jwt", "application/at+jwt"]
+        .iter()
+        .any(|known| typ.eq_ignore_ascii_case(known))
+    {
         return Err(AuthError::Malformed("it is a token of another kind"));
     }
-    header.kid.as_deref().ok_or(AuthError::Malformed("it names no key"))
+    header
+        .kid
+        .as_deref()
+        .ok_or(AuthError::Malformed("it names no key"))
 }
 
 impl Issuer {
@@ -209,7 +232,12 @@ impl Issuer {
         }
         let algorithm = trusted.algorithm.algorithm();
         let validation = validation(algorithm, &trusted.issuer, &trusted.audience, leeway_s);
-        Ok(Self { name: trusted.issuer, algorithm, validation, keys })
+        Ok(Self {
+            name: trusted.issuer,
+            algorithm,
+            validation,
+            keys,
+        })
     }
 
     fn check(
@@ -221,7 +249,9 @@ impl Issuer {
         now: SystemTime,
     ) -> Result<Principal, AuthError> {
         if header.alg != self.algorithm {
-            return Err(AuthError::Malformed("it is not signed with its issuer's algorithm"));
+            return Err(AuthError::Malformed(
+                "it is not signed with its issuer's algorithm",
+            ));
         }
         let key = self.keys.iter().find(|(known, _)| known == key_id);
         let (_, key) = key.ok_or(AuthError::Malformed("it names a key that is not trusted"))?;
@@ -275,29 +305,56 @@ fn principal(
     now: SystemTime,
     leeway: Duration,
 ) -> Result<Principal, AuthError> {
-    let exp_s = claims.exp.as_ref().and_then(serde_json::Number::as_u64).filter(|seconds| *seconds <= EXP_S_MAX);
-    let expires_at = exp_s.and_then(at).ok_or(AuthError::Time("exp is no whole number of seconds up to the year 9999"))?;
+    let exp_s = claims
+        .exp
+        .as_ref()
+        .and_then(serde_json::Number::as_u64)
+        .filter(|seconds| *seconds <= EXP_S_MAX);
+    let expires_at = exp_s.and_then(at).ok_or(AuthError::Time(
+        "exp is no whole number of seconds up to the year 9999",
+    ))?;
     if let Some(nbf) = &claims.nbf
         && nbf.as_u64().is_none()
     {
         return Err(AuthError::Time("nbf is no whole number of seconds"));
     }
     if let Some(iat) = &claims.iat {
-        let issued = iat.as_u64().and_then(at).ok_or(AuthError::Time("iat is no whole number of seconds"))?;
+        let issued = iat
+            .as_u64()
+            .and_then(at)
+            .ok_or(AuthError::Time("iat is no whole number of seconds"))?;
         if now.checked_add(leeway).is_none_or(|latest| issued > latest) {
             return Err(AuthError::Time("it was issued in the future"));
         }
     }
-    let subject = claims.sub.as_deref().and_then(|sub| sub.split_once('/')).ok_or(AuthError::Subject)?;
+    let subject = claims
+        .sub
+        .as_deref()
+        .and_then(|sub| sub.split_once('/'))
+        .ok_or(AuthError::Subject)?;
     let partner = PartnerId::parse(subject.0).map_err(|_| AuthError::Subject)?;
     let system = SystemId::parse(subject.1).map_err(|_| AuthError::Subject)?;
-    let scopes = claims.scope.as_deref().map(Scopes::from_claim).unwrap_or_default();
+    let scopes = claims
+        .scope
+        .as_deref()
+        .map(Scopes::from_claim)
+        .unwrap_or_default();
     let token_id = match claims.jti {
         Some(id) if is_plain(&id) => id,
-        Some(_) => return Err(AuthError::Malformed("jti is empty, too long or not visible ASCII")),
+        Some(_) => {
+            return Err(AuthError::Malformed(
+                "jti is empty, too long or not visible ASCII",
+            ));
+        }
         None => digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect(),
     };
-    Ok(Principal { partner, system, scopes, token_id, expires_at })
+    Ok(Principal {
+        partner,
+        system,
+        scopes,
+        token_id,
+        expires_at,
+    })
 }
 
 fn at(seconds: u64) -> Option<SystemTime> {

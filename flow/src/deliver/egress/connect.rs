@@ -1,0 +1,195 @@
+//! One connection: resolve, look at every address, connect to exactly one that was looked at.
+
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use tokio::{net::TcpStream, time::timeout};
+use tower::Service;
+
+use super::{
+    address::AddressClass,
+    policy::{Denied, Policy},
+    resolve::{ADDRESSES_MAX, Resolve},
+    url::{Endpoint, Host},
+};
+
+/// How long one address may take to accept. Shorter than most timeouts, so that the next address gets its chance.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most addresses tried for one connection.
+const ADDRESSES_TRIED_MAX: usize = 4;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error("its name does not resolve")]
+    Unresolved,
+    #[error("its name resolves to more addresses than is honest")]
+    TooManyAddresses,
+    #[error("it refuses the connection")]
+    Refused,
+    #[error("it does not accept the connection in time")]
+    TimedOut,
+    #[error("there is no way to it")]
+    Unreachable,
+}
+
+/// Makes connections under the policy of the moment.
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub(super) policy: Arc<ArcSwap<Policy>>,
+    pub(super) resolver: Arc<dyn Resolve>,
+}
+
+impl Connector {
+    /// The addresses to try; every address of the name must be allowed, or none is.
+    pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, ConnectError> {
+        let found = match &endpoint.host {
+            Host::Address(address) => vec![*address],
+            Host::Name(name) => self
+                .resolver
+                .resolve(name)
+                .await
+                .map_err(|_| ConnectError::Unresolved)?,
+        };
+        if found.is_empty() {
+            return Err(ConnectError::Unresolved);
+        }
+        if found.len() > ADDRESSES_MAX {
+            return Err(ConnectError::TooManyAddresses);
+        }
+        let policy = self.policy.load();
+        let decide = |address: &IpAddr| policy.decide(*address, endpoint.port, endpoint.plaintext);
+        let open: Vec<IpAddr> = found
+            .iter()
+            .copied()
+            .filter(|address| decide(address).is_ok())
+            .collect();
+        for address in &found {
+            match decide(address) {
+                // `::1` beside `127.0.0.1` is one machine spelled twice; a zone needs to open only one of them.
+                Err(Denied::Class(AddressClass::Loopback)) if open.iter().any(IpAddr::is_loopback) => {}
+                verdict => verdict?,
+            }
+        }
+        Ok(open
+            .into_iter()
+            .map(|address| SocketAddr::new(address, endpoint.port))
+            .collect())
+    }
+
+    async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
+        let endpoint = Endpoint::from_uri(uri).map_err(|_| ConnectError::Unreachable)?;
+        let mut last = ConnectError::Unreachable;
+        for address in self
+            .addresses(&endpoint)
+            .await?
+            .into_iter()
+            .take(ADDRESSES_TRIED_MAX)
+        {
+            match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(Stream::new(stream)),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    last = ConnectError::Refused
+                }
+                Ok(Err(_)) => last = ConnectError::Unreachable,
+                Err(_) => last = ConnectError::TimedOut,
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(uri))
+    }
+}
+
+/// When a connection was made; tells a request that failed on an old connection from one that failed on its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConnectedAt(pub(super) Instant);
+
+/// A connection that knows its age.
+pub(super) struct Stream {
+    io: TokioIo<TcpStream>,
+    since: Instant,
+}
+
+impl Stream {
+    fn new(stream: TcpStream) -> Self {
+        // An event is written in one go and waited for; holding it back for more would only add to its latency.
+        // Failing to say so costs time, not correctness.
+        let _ = stream.set_nodelay(true);
+        Self {
+            io: TokioIo::new(stream),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new().extra(ConnectedAt(self.since))
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+}

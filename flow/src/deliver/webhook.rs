@@ -1,0 +1,287 @@
+//! An event posted to a receiver (CloudEvents HTTP 1.1 web hooks, `http-webhook.md`).
+//!
+//! *Promise*: one call is one attempt and has one [`Outcome`]. Every attempt at the same event carries the same
+//! `webhook-id`, by which a receiver knows a repeat. *What it refuses*: header fields of a subscription that would
+//! speak for the bus, for the event or for the connection.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONTENT_TYPE, USER_AGENT},
+};
+use stadtbus_contracts::{Delivery, Mode};
+use stadtbus_event::{Event, http_binding};
+
+use super::{
+    egress::{Egress, EgressError, Endpoint},
+    outcome::{Outcome, clean},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The most header fields a subscription may add.
+pub const CUSTOM_HEADERS_MAX: usize = 16;
+
+/// The longest value of such a field, in bytes.
+pub const CUSTOM_HEADER_BYTES_MAX: usize = 4096;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const ATTEMPT: HeaderName = HeaderName::from_static("stadtbus-attempt");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("stadtbus/", env!("CARGO_PKG_VERSION")));
+
+/// Fields of the message, the connection and the way there, which a subscription may not set.
+const RESERVED: &[&str] = &[
+    "host",
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "via",
+    "forwarded",
+    "user-agent",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "http2-settings",
+    "date",
+    "cookie2",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+const RESERVED_PREFIXES: &[&str] = &[
+    "content-",
+    "ce-",
+    "proxy-",
+    "webhook-",
+    "stadtbus-",
+    "sec-",
+    "x-forwarded-",
+    "x-real-",
+    "access-control-",
+];
+
+/// Where a subscription's events go, checked for form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookTarget {
+    endpoint: Endpoint,
+    mode: Mode,
+    timeout: Duration,
+    headers: HeaderMap,
+}
+
+impl WebhookTarget {
+    /// The target of a subscription.
+    ///
+    /// # Errors
+    /// [`EgressError::Target`] when the URL is malformed.
+    pub fn new(sink: &stadtbus_contracts::Webhook, delivery: &Delivery) -> Result<Self, EgressError> {
+        Self::build(
+            &sink.url,
+            sink.mode,
+            Duration::from_millis(delivery.timeout_ms),
+            &[],
+        )
+    }
+
+    /// A target from its parts. Values of `headers` are never shown: they may be the receiver's credentials.
+    ///
+    /// # Errors
+    /// [`EgressError::Target`] when the URL is malformed or a header field may not be set.
+    pub fn build(
+        url: &str,
+        mode: Mode,
+        timeout: Duration,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, EgressError> {
+        if headers.len() > CUSTOM_HEADERS_MAX {
+            return Err(EgressError::Target("it has more than 16 header fields"));
+        }
+        let mut checked = HeaderMap::with_capacity(headers.len());
+        for (name, value) in headers {
+            let (name, value) = custom_header(name, value)?;
+            if checked.insert(name, value).is_some() {
+                return Err(EgressError::Target("a header field is given twice"));
+            }
+        }
+        Ok(Self {
+            endpoint: Endpoint::parse(url)?,
+            mode,
+            timeout,
+            headers: checked,
+        })
+    }
+
+    /// The receiver's URL.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// In which content mode it gets events.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// How long one attempt may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}
+
+fn custom_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), EgressError> {
+    let name: HeaderName = name
+        .parse()
+        .map_err(|_| EgressError::Target("a header field's name is not a token (RFC 9110)"))?;
+    let text = name.as_str();
+    if RESERVED.contains(&text) || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+        return Err(EgressError::Target(
+            "it sets a header field that belongs to the bus, the event or the connection",
+        ));
+    }
+    if value.len() > CUSTOM_HEADER_BYTES_MAX {
+        return Err(EgressError::Target(
+            "a header field's value is longer than 4096 bytes",
+        ));
+    }
+    let mut value: HeaderValue = value
+        .parse()
+        .map_err(|_| EgressError::Target("a header field's value has a line break or control character"))?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+/// One attempt with everything worth keeping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The receiver's status, if it answered.
+    pub status: Option<u16>,
+    /// The beginning of an answer other than 2xx. It may repeat what the event said: it belongs beside the event, not
+    /// into logs.
+    pub excerpt: Option<String>,
+}
+
+/// Posts events.
+#[derive(Clone)]
+pub struct Webhook {
+    egress: Arc<Egress>,
+}
+
+impl Webhook {
+    /// Posts through this door.
+    #[must_use]
+    pub fn new(egress: Arc<Egress>) -> Self {
+        Self { egress }
+    }
+
+    /// One attempt at one event. `delivery_id` is the same for all attempts at it; `attempt` counts them from 1.
+    pub async fn deliver(
+        &self,
+        target: &WebhookTarget,
+        event: &Event,
+        delivery_id: &str,
+        attempt: u32,
+        traceparent: Option<&str>,
+    ) -> Outcome {
+        self.attempt(target, event, delivery_id, attempt, traceparent)
+            .await
+            .outcome
+    }
+
+    /// [`Webhook::deliver`] with status and excerpt.
+    pub async fn attempt(
+        &self,
+        target: &WebhookTarget,
+        event: &Event,
+        delivery_id: &str,
+        attempt: u32,
+        traceparent: Option<&str>,
+    ) -> Attempt {
+        let message = || {
+            let (mut headers, body) = match target.mode {
+                Mode::Binary => http_binding::encode_binary(event),
+                Mode::Structured => http_binding::encode_structured(event),
+            };
+            add_own(&mut headers, target, delivery_id, attempt, traceparent);
+            (headers, body)
+        };
+        self.post(target, message).await
+    }
+
+    /// One attempt at foreign bytes, as an encoding plugin made them.
+    pub async fn deliver_raw(
+        &self,
+        target: &WebhookTarget,
+        content_type: &str,
+        body: Bytes,
+        delivery_id: &str,
+        attempt: u32,
+        traceparent: Option<&str>,
+    ) -> Outcome {
+        let Ok(content_type) = HeaderValue::from_str(content_type) else {
+            let detail = "The plugin's content type cannot stand in a header.".to_owned();
+            return Outcome::Refused {
+                code: "SB-4107",
+                detail,
+            };
+        };
+        let message = || {
+            let mut headers = HeaderMap::with_capacity(8);
+            headers.insert(CONTENT_TYPE, content_type.clone());
+            add_own(&mut headers, target, delivery_id, attempt, traceparent);
+            (headers, body.clone())
+        };
+        self.post(target, message).await.outcome
+    }
+
+    async fn post(&self, target: &WebhookTarget, message: impl Fn() -> (HeaderMap, Bytes)) -> Attempt {
+        match self.egress.post(&target.endpoint, target.timeout, message).await {
+            Ok(answer) => Attempt {
+                outcome: Outcome::from_answer(answer.status, answer.retry_after.as_ref(), SystemTime::now()),
+                status: Some(answer.status.as_u16()),
+                excerpt: clean(&answer.excerpt),
+            },
+            Err(error) => Attempt {
+                outcome: error.into(),
+                status: None,
+                excerpt: None,
+            },
+        }
+    }
+}
+
+/// The fields of the bus, and those of the subscription. Ids are the bus's own and always visible ASCII; a trace
+/// context that is not is left out.
+fn add_own(
+    headers: &mut HeaderMap,
+    target: &WebhookTarget,
+    delivery_id: &str,
+    attempt: u32,
+    traceparent: Option<&str>,
+) {
+    headers.insert(USER_AGENT, AGENT);
+    if let Ok(id) = HeaderValue::from_str(delivery_id) {
+        headers.insert(WEBHOOK_ID, id);
+    }
+    headers.insert(ATTEMPT, HeaderValue::from(attempt));
+    if let Some(context) = traceparent.and_then(|context| HeaderValue::from_str(context).ok()) {
+        headers.insert(TRACEPARENT, context);
+    }
+    for (name, value) in &target.headers {
+        headers.insert(name, value.clone());
+    }
+}
