@@ -1,0 +1,278 @@
+//! Subscriptions: may they have what they order, can their filters ever match, do their outputs
+//! have contracts, do derivations run in circles.
+
+use std::collections::{HashMap, HashSet};
+
+use stadtbus_event::EventType;
+
+use super::{Check, at};
+use crate::contract::Contract;
+use crate::delivery::bounds_text;
+use crate::finding::{Text, did_you_mean};
+use crate::plugin::Role;
+use crate::sink::{LogSink, Sink};
+use crate::subscription::Subscription;
+
+/// Context attributes of the specification, and extension attributes the bus or its registered
+/// extensions set; contracts add their own.
+const ATTRIBUTES: &[&str] = &[
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "datacontenttype",
+    "dataschema",
+    "specversion",
+    "acceptedtime",
+    "causationid",
+    "correlationid",
+    "datacategory",
+    "dataclassification",
+    "datacontract",
+    "dataref",
+    "dataregulation",
+    "expirytime",
+    "hops",
+    "partitionkey",
+    "partner",
+    "recordedtime",
+    "sequence",
+    "severitynumber",
+    "severitytext",
+    "traceparent",
+    "tracestate",
+];
+
+impl Check<'_> {
+    pub(super) fn subscription(&mut self, subscription: &Subscription) {
+        let object = format!("subscription {}", subscription.subscription);
+        if !self.partner_exists(&at(&object, "/partner"), &subscription.partner) {
+            return;
+        }
+        let mut contracts = Vec::new();
+        for (i, ty) in subscription.types.iter().enumerate() {
+            let here = format!("/types/{i}");
+            if let Some(contract) = self.contract_of(&at(&object, &here), ty) {
+                self.permission(&object, &here, subscription, contract);
+                contracts.push(contract);
+            }
+        }
+        self.filters(&object, subscription, &contracts);
+        self.subscription_plugin(&object, subscription);
+        match &subscription.sink {
+            Sink::Webhook(webhook) => self.webhook(&object, &webhook.url),
+            Sink::Log(log) => self.derivation(&object, subscription, log),
+            Sink::Pull {} | Sink::Sse {} => {}
+        }
+        if let Some((name, min, max)) = subscription.delivery.out_of_bounds() {
+            self.error(
+                "SB-5005",
+                &at(&object, "/delivery"),
+                bounds_text(name, min, max),
+                None,
+            );
+        }
+    }
+
+    /// Says at writing time what the router would say at routing time.
+    fn permission(&mut self, object: &str, pointer: &str, subscription: &Subscription, contract: &Contract) {
+        if contract.publisher == subscription.partner {
+            return;
+        }
+        let ty = &contract.event_type;
+        let mine: Vec<_> = contract
+            .usage
+            .iter()
+            .filter(|a| a.recipient == subscription.partner)
+            .collect();
+        if mine.is_empty() {
+            let partner = &subscription.partner;
+            self.warn("SB-5014", &at(object, pointer), Text::new(
+                format!("Für {partner} gibt es keine Nutzungsvereinbarung über „{ty}“; es wird nichts geliefert."),
+                format!("{partner} has no usage agreement for `{ty}`; nothing will be delivered"),
+            ), Some(Text::new(
+                format!("{} um eine Vereinbarung bitten (usage/{partner}.yaml beim Vertrag).", contract.publisher),
+                format!("Ask {} for an agreement (usage/{partner}.yaml beside the contract).", contract.publisher),
+            )));
+        } else if !mine.iter().any(|a| a.purpose == subscription.purpose) {
+            self.warn("SB-5014", &at(object, "/purpose"), Text::new(
+                format!("Die Nutzungsvereinbarung über „{ty}“ deckt diesen Zweck nicht; es wird nichts geliefert."),
+                format!("the usage agreement for `{ty}` does not cover this purpose; nothing will be delivered"),
+            ), did_you_mean(&subscription.purpose, mine.iter().map(|a| a.purpose.as_str()).collect::<Vec<_>>()));
+        } else if !mine
+            .iter()
+            .any(|a| a.purpose == subscription.purpose && a.to.ends() > self.now)
+        {
+            self.warn(
+                "SB-5014",
+                &at(object, pointer),
+                Text::new(
+                    format!("Die Nutzungsvereinbarung über „{ty}“ ist abgelaufen; es wird nichts geliefert."),
+                    format!("the usage agreement for `{ty}` has run out; nothing will be delivered"),
+                ),
+                None,
+            );
+        }
+    }
+
+    fn filters(&mut self, object: &str, subscription: &Subscription, contracts: &[&Contract]) {
+        let known: Vec<&str> = (ATTRIBUTES.iter().copied())
+            .chain(
+                contracts
+                    .iter()
+                    .flat_map(|c| c.extensions.iter().map(String::as_str)),
+            )
+            .collect();
+        for (i, filter) in subscription.filters.iter().enumerate() {
+            let here = format!("/filters/{i}");
+            let mut compared = Vec::new();
+            filter.visit(&mut |dialect, attribute, value| compared.push((dialect, attribute, value)));
+            for (dialect, attribute, value) in compared {
+                if !known.contains(&attribute) {
+                    self.unknown(
+                        &at(object, &here),
+                        ("Ein Attribut", "attribute"),
+                        attribute,
+                        known.clone(),
+                    );
+                } else if dialect == "exact"
+                    && attribute == "type"
+                    && !subscription.types.iter().any(|ty| ty.as_str() == value)
+                {
+                    self.warn(
+                        "SB-5006",
+                        &at(object, &here),
+                        Text::new(
+                            "Der Filter nennt einen Ereignistyp, den das Abonnement nicht bezieht.",
+                            "the filter names an event type the subscription does not take",
+                        ),
+                        did_you_mean(
+                            value,
+                            subscription
+                                .types
+                                .iter()
+                                .map(EventType::as_str)
+                                .collect::<Vec<_>>(),
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    fn subscription_plugin(&mut self, object: &str, subscription: &Subscription) {
+        let Some(used) = &subscription.plugin else { return };
+        let Some(plugin) = self.plugin_in_use(
+            object,
+            "/plugin/name",
+            "/plugin/tables",
+            &subscription.partner,
+            used,
+        ) else {
+            return;
+        };
+        if plugin.role == Role::Decode {
+            self.error(
+                "SB-5005",
+                &at(object, "/plugin/name"),
+                Text::new(
+                    "Ein Plugin der Rolle „decode“ gehört zu einer Annahme, nicht zu einem Abonnement.",
+                    "a plugin of role `decode` belongs to a route, not to a subscription",
+                ),
+                None,
+            );
+        }
+        for (i, ty) in subscription
+            .types
+            .iter()
+            .enumerate()
+            .filter(|(_, ty)| !plugin.consumes.contains(ty))
+        {
+            let here = format!("/types/{i}");
+            self.error(
+                "SB-5005",
+                &at(object, &here),
+                Text::new(
+                    format!("Das Plugin {} verarbeitet „{ty}“ nicht.", used.name),
+                    format!("the plugin {} does not consume `{ty}`", used.name),
+                ),
+                None,
+            );
+        }
+    }
+
+    fn derivation(&mut self, object: &str, subscription: &Subscription, log: &LogSink) {
+        self.own_source(
+            &at(object, "/sink/log/source"),
+            &subscription.partner,
+            &log.source,
+        );
+        self.publishes(
+            object,
+            "/sink/log/publishes",
+            &subscription.partner,
+            &log.publishes,
+        );
+        let plugin = subscription
+            .plugin
+            .as_ref()
+            .map(|used| self.city.plugin(&used.name));
+        match plugin {
+            None => self.error(
+                "SB-5004",
+                &at(object, "/sink/log"),
+                Text::new(
+                    "Eine Ableitung braucht ein Plugin der Rolle „transform“.",
+                    "a derivation needs a plugin of role `transform`",
+                ),
+                None,
+            ),
+            Some(Some(plugin)) if plugin.role == Role::Transform => {
+                self.produces(object, "/sink/log/publishes", plugin, &log.publishes);
+            }
+            Some(Some(_)) => self.error(
+                "SB-5005",
+                &at(object, "/plugin/name"),
+                Text::new(
+                    "In das Protokoll führt nur ein Plugin der Rolle „transform“.",
+                    "only a plugin of role `transform` leads into the log",
+                ),
+                None,
+            ),
+            // That the plugin does not exist has been said.
+            Some(None) => {}
+        }
+    }
+
+    /// Derivations that feed one another: the hop limit would end it, but no one can mean it.
+    pub(super) fn loops(&mut self) {
+        let mut next: HashMap<&EventType, Vec<&EventType>> = HashMap::new();
+        for subscription in self.city.subscriptions.values() {
+            if let Sink::Log(log) = &subscription.sink {
+                for ty in &subscription.types {
+                    next.entry(ty).or_default().extend(&log.publishes);
+                }
+            }
+        }
+        for subscription in self.city.subscriptions.values() {
+            let Sink::Log(log) = &subscription.sink else {
+                continue;
+            };
+            let mut seen: HashSet<&EventType> = HashSet::new();
+            let mut open: Vec<&EventType> = log.publishes.iter().collect();
+            while let Some(ty) = open.pop() {
+                if seen.insert(ty) {
+                    open.extend(next.get(ty).into_iter().flatten());
+                }
+            }
+            if let Some(ty) = subscription.types.iter().find(|ty| seen.contains(ty)) {
+                let object = format!("subscription {}", subscription.subscription);
+                self.warn("SB-5005", &at(&object, "/sink/log/publishes"), Text::new(
+                    format!("Aus „{ty}“ entsteht über Ableitungen wieder „{ty}“; die Sprunggrenze bricht den Kreis ab."),
+                    format!("derivations turn `{ty}` into `{ty}` again; the hop limit will cut the circle"),
+                ), None);
+            }
+        }
+    }
+}

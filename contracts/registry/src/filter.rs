@@ -1,0 +1,165 @@
+//! Which events of its types a subscription wants: the filter dialects of the CloudEvents
+//! Subscriptions API 1.0-wip (`exact prefix suffix all any not`), as a tree.
+//!
+//! Strict: an unknown dialect, an empty dialect, an empty prefix or a tree too deep is refused when
+//! the city is loaded. A filter that is silently ignored would deliver more than was ordered.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Dialects by their name in the document.
+pub(crate) const DIALECTS: &[&str] = &["exact", "prefix", "suffix", "all", "any", "not"];
+
+/// Filters nest at most this deep.
+pub const FILTER_DEPTH_MAX: usize = 8;
+
+/// Attribute name → value it is compared with. All pairs must hold.
+pub type Attributes = IndexMap<String, String>;
+
+/// A filter expression. Attributes are compared in their canonical string form; one that the event
+/// does not carry never matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// Every named attribute has exactly the value.
+    Exact(Attributes),
+    /// Every named attribute starts with the value.
+    Prefix(Attributes),
+    /// Every named attribute ends with the value.
+    Suffix(Attributes),
+    /// Every filter of the list matches.
+    All(Vec<Filter>),
+    /// At least one filter of the list matches.
+    Any(Vec<Filter>),
+    /// The filter does not match.
+    Not(Box<Filter>),
+}
+
+impl Filter {
+    /// Name of the dialect in the document.
+    pub fn dialect(&self) -> &'static str {
+        match self {
+            Self::Exact(_) => "exact",
+            Self::Prefix(_) => "prefix",
+            Self::Suffix(_) => "suffix",
+            Self::All(_) => "all",
+            Self::Any(_) => "any",
+            Self::Not(_) => "not",
+        }
+    }
+
+    /// Calls `see` with every attribute comparison of the tree: dialect, attribute, value.
+    pub fn visit<'f>(&'f self, see: &mut impl FnMut(&'static str, &'f str, &'f str)) {
+        match self {
+            Self::Exact(map) | Self::Prefix(map) | Self::Suffix(map) => {
+                for (name, value) in map {
+                    see(self.dialect(), name, value);
+                }
+            }
+            Self::All(list) | Self::Any(list) => list.iter().for_each(|f| f.visit(see)),
+            Self::Not(inner) => inner.visit(see),
+        }
+    }
+
+    fn depth(&self) -> usize {
+        match self {
+            Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) => 1,
+            Self::All(list) | Self::Any(list) => 1 + list.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Not(inner) => 1 + inner.depth(),
+        }
+    }
+}
+
+impl Serialize for Filter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::Exact(value) | Self::Prefix(value) | Self::Suffix(value) => {
+                map.serialize_entry(self.dialect(), value)?;
+            }
+            Self::All(value) | Self::Any(value) => map.serialize_entry(self.dialect(), value)?,
+            Self::Not(value) => map.serialize_entry(self.dialect(), value)?,
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Filter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let filter = deserializer.deserialize_map(FilterVisitor)?;
+        if filter.depth() > FILTER_DEPTH_MAX {
+            return Err(D::Error::custom(format!(
+                "filters nest at most {FILTER_DEPTH_MAX} deep"
+            )));
+        }
+        Ok(filter)
+    }
+}
+
+struct FilterVisitor;
+
+impl<'de> Visitor<'de> for FilterVisitor {
+    type Value = Filter;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one filter: exact, prefix, suffix, all, any or not")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Filter, A::Error> {
+        let dialect: String = map
+            .next_key()?
+            .ok_or_else(|| A::Error::custom("an empty filter"))?;
+        let filter = match dialect.as_str() {
+            "exact" => Filter::Exact(attributes(&mut map)?),
+            "prefix" => Filter::Prefix(attributes(&mut map)?),
+            "suffix" => Filter::Suffix(attributes(&mut map)?),
+            "all" => Filter::All(list(&mut map)?),
+            "any" => Filter::Any(list(&mut map)?),
+            "not" => Filter::Not(map.next_value()?),
+            other => {
+                return Err(A::Error::unknown_field(
+                    &other.chars().take(40).collect::<String>(),
+                    DIALECTS,
+                ));
+            }
+        };
+        match map.next_key::<String>()? {
+            None => Ok(filter),
+            Some(_) => Err(A::Error::custom("one dialect per filter; put several into `all`")),
+        }
+    }
+}
+
+fn attributes<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Attributes, A::Error> {
+    let pairs: Attributes = map.next_value()?;
+    if pairs.is_empty() {
+        return Err(A::Error::custom("a filter without attributes"));
+    }
+    for (name, value) in &pairs {
+        let well_named =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if !well_named {
+            return Err(A::Error::custom("attribute names consist of a-z and 0-9"));
+        }
+        if value.is_empty() {
+            return Err(A::Error::custom(
+                "an attribute is compared with a text that is not empty",
+            ));
+        }
+    }
+    Ok(pairs)
+}
+
+fn list<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Vec<Filter>, A::Error> {
+    let filters: Vec<Filter> = map.next_value()?;
+    if filters.is_empty() {
+        return Err(A::Error::custom("an empty list of filters"));
+    }
+    Ok(filters)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! A standing order: which events, for which purpose, changed how, to where, and how persistently.
+
+use serde::{Deserialize, Serialize};
+use stadtbus_event::{EventType, PartnerId, SubscriptionId};
+
+use crate::agreement::iri;
+use crate::delivery::{self, Delivery};
+use crate::filter::Filter;
+use crate::finding::Text;
+use crate::plugin::{PluginUse, read_types, read_use};
+use crate::reader::Reader;
+use crate::sink::{self, Sink};
+use crate::yaml::{Kind, Node};
+
+/// A subscription.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// Its name, unique on the bus.
+    pub subscription: SubscriptionId,
+    /// Whose it is.
+    pub partner: PartnerId,
+    /// What it is for, in German.
+    pub title: String,
+    /// The purpose, an IRI; equal to the one of the usage agreement it stands on.
+    pub purpose: String,
+    /// Event types it takes, at least one.
+    pub types: Vec<EventType>,
+    /// Conditions beyond the type; all must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<Filter>,
+    /// What changes the events on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginUse>,
+    /// Where they go.
+    pub sink: Sink,
+    /// How persistently.
+    #[serde(default)]
+    pub delivery: Delivery,
+}
+
+pub(crate) fn read(
+    reader: &Reader,
+    node: &Node,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Option<Subscription> {
+    let names = &[
+        "subscription",
+        "partner",
+        "title",
+        "purpose",
+        "types",
+        "filters",
+        "plugin",
+        "sink",
+        "delivery",
+    ];
+    let fields = reader.fields(node, names)?;
+    let subscription = fields.required("subscription", |r, n| r.parsed(n, SubscriptionId::parse));
+    let partner = fields.required("partner", |r, n| r.parsed(n, PartnerId::parse));
+    let title = fields.required("title", Reader::text);
+    let purpose = fields.required("purpose", |r, n| r.parsed(n, iri));
+    let types = fields.required("types", |r, n| {
+        if matches!(&n.kind, Kind::List(items) if items.is_empty()) {
+            r.bad(
+                n,
+                Text::new(
+                    "Ein Abonnement nennt mindestens einen Ereignistyp.",
+                    "a subscription names at least one event type",
+                ),
+            );
+            return None;
+        }
+        read_types(r, n)
+    });
+    let filters = fields.or("filters", Vec::new(), |r, n| r.list(n, Reader::typed::<Filter>));
+    let plugin = fields.optional("plugin", read_use);
+    let sink = fields.required("sink", |r, n| sink::read(r, n, env));
+    let delivery = fields.or("delivery", Delivery::default(), delivery::read);
+    Some(Subscription {
+        subscription: subscription?,
+        partner: partner?,
+        title: title?,
+        purpose: purpose?,
+        types: types?,
+        filters: filters?,
+        plugin: plugin?,
+        sink: sink?,
+        delivery: delivery?,
+    })
+}
