@@ -130,6 +130,16 @@ impl Issuer {
     }
 }
 
+/// The key id that the bus's own issuer gives a public Ed25519 key (PEM): for a process that only verifies.
+///
+/// # Errors
+/// [`KeyError::NotAKey`].
+pub fn key_id(public_pem: &str) -> Result<String, KeyError> {
+    let not_a_key = KeyError::NotAKey("a public Ed25519 key");
+    let key = jsonwebtoken::DecodingKey::from_ed_pem(public_pem.as_bytes()).map_err(|_| not_a_key.clone())?;
+    Ok(thumbprint(key.try_get_as_bytes().map_err(|_| not_a_key)?))
+}
+
 /// RFC 7638 for an Ed25519 key (RFC 8037 §2): the members in this order, without blanks.
 fn thumbprint(public_key: &[u8]) -> String {
     let x = URL_SAFE_NO_PAD.encode(public_key);

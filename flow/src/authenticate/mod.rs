@@ -26,7 +26,7 @@ use std::{
 use stadtbus_event::{PartnerId, SystemId};
 
 pub use error::{AuthError, KeyError};
-pub use issuer::{Issuer, TOKEN_TTL_MAX, TokenRequest, generate_key};
+pub use issuer::{Issuer, TOKEN_TTL_MAX, TokenRequest, generate_key, key_id};
 pub use verifier::{SignatureAlgorithm, TrustedIssuer, TrustedKey, Verifier, VerifierConfig};
 
 /// The longest token looked at, in bytes.

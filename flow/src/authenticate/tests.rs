@@ -1,1 +1,937 @@
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use aws_lc_rs::{
+    encoding::AsDer,
+    hmac,
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair,
+    },
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use super::*;
+
+const ISSUER: &str = "https://bus.krefeld.example";
+const OIDC: &str = "https://login.krefeld.example";
+const AUDIENCE: &str = "stadtbus-krefeld";
+
+/// Everything that signs, honest or not.
+struct World {
+    own: Issuer,
+    own_pem: String,
+    stranger: Ed25519KeyPair,
+    ec: EcdsaKeyPair,
+    p384: EcdsaKeyPair,
+    rng: SystemRandom,
+}
+
+enum Sign<'a> {
+    Own,
+    Stranger,
+    Es256,
+    P384,
+    Hmac(&'a [u8]),
+    Raw(&'a [u8]),
+}
+
+impl World {
+    fn new() -> Self {
+        let own_pem = generate_key().unwrap();
+        Self {
+            own: Issuer::from_pem(&own_pem).unwrap(),
+            own_pem,
+            stranger: Ed25519KeyPair::generate().unwrap(),
+            ec: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
+            p384: EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap(),
+            rng: SystemRandom::new(),
+        }
+    }
+
+    fn ec_pem(pair: &EcdsaKeyPair) -> String {
+        let der = pair.public_key().as_der().unwrap();
+        format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            STANDARD.encode(der.as_ref())
+        )
+    }
+
+    fn config(&self) -> VerifierConfig {
+        let trusted = |issuer: &str, algorithm, key_id: &str, public_pem: String| TrustedIssuer {
+            issuer: issuer.into(),
+            audience: AUDIENCE.into(),
+            algorithm,
+            keys: vec![TrustedKey {
+                key_id: key_id.into(),
+                public_pem,
+            }],
+        };
+        VerifierConfig {
+            issuers: vec![
+                trusted(
+                    ISSUER,
+                    SignatureAlgorithm::EdDsa,
+                    self.own.key_id(),
+                    self.own.public_pem().into(),
+                ),
+                trusted(OIDC, SignatureAlgorithm::Es256, "oidc-1", Self::ec_pem(&self.ec)),
+            ],
+            ..VerifierConfig::default()
+        }
+    }
+
+    fn sign(&self, message: &str, with: &Sign<'_>) -> Vec<u8> {
+        let message = message.as_bytes();
+        match with {
+            Sign::Own => {
+                let key = pem_body(&self.own_pem);
+                Ed25519KeyPair::from_pkcs8(&key)
+                    .unwrap()
+                    .sign(message)
+                    .as_ref()
+                    .to_vec()
+            }
+            Sign::Stranger => self.stranger.sign(message).as_ref().to_vec(),
+            Sign::Es256 => self.ec.sign(&self.rng, message).unwrap().as_ref().to_vec(),
+            Sign::P384 => self.p384.sign(&self.rng, message).unwrap().as_ref().to_vec(),
+            Sign::Hmac(key) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
+                .as_ref()
+                .to_vec(),
+            Sign::Raw(bytes) => bytes.to_vec(),
+        }
+    }
+
+    fn token(&self, header: &str, claims: &str, with: Sign<'_>) -> String {
+        let message = format!("{}.{}", b64(header.as_bytes()), b64(claims.as_bytes()));
+        let signature = b64(&self.sign(&message, &with));
+        format!("{message}.{signature}")
+    }
+
+    /// A good token of the bus with changes to its header and claims; `Null` takes a member away.
+    fn own_token(&self, header: Value, claims: Value) -> String {
+        let base = json!({"alg": "EdDSA", "typ": "JWT", "kid": self.own.key_id()});
+        self.token(
+            &merge(base, header),
+            &merge(claims_base(ISSUER), claims),
+            Sign::Own,
+        )
+    }
+}
+
+fn b64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn pem_body(pem: &str) -> Vec<u8> {
+    STANDARD
+        .decode(
+            pem.lines()
+                .filter(|line| !line.starts_with('-'))
+                .collect::<String>(),
+        )
+        .unwrap()
+}
+
+fn now_s() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+fn claims_base(issuer: &str) -> Value {
+    json!({"iss": issuer, "aud": AUDIENCE, "sub": "ngn/leitwarte", "exp": now_s() + 600, "iat": now_s(),
+           "jti": "j-1", "scope": "publish"})
+}
+
+fn merge(mut base: Value, changes: Value) -> String {
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            base.as_object_mut().unwrap().remove(name);
+        } else {
+            base[name] = value.clone();
+        }
+    }
+    base.to_string()
+}
+
+type Row = (&'static str, String, Result<(), &'static str>);
+
+fn header_rows(w: &World) -> Vec<Row> {
+    let kid = w.own.key_id();
+    let good = merge(claims_base(ISSUER), json!({}));
+    let oidc = merge(claims_base(OIDC), json!({}));
+    let h = |alg: &str| json!({"alg": alg, "kid": kid}).to_string();
+    let es = |alg: &str, kid: &str| json!({"alg": alg, "kid": kid}).to_string();
+    let raw = |x: &'static [u8]| Sign::Raw(x);
+    let public = w.own.public_pem().as_bytes();
+    vec![
+        ("plain", w.own_token(json!({}), json!({})), Ok(())),
+        (
+            "ES256 of the city's provider",
+            w.token(&es("ES256", "oidc-1"), &oidc, Sign::Es256),
+            Ok(()),
+        ),
+        (
+            "access token by type",
+            w.own_token(json!({"typ": "at+jwt"}), json!({})),
+            Ok(()),
+        ),
+        ("no type", w.own_token(json!({"typ": null}), json!({})), Ok(())),
+        (
+            "alg none, no signature",
+            w.token(&h("none"), &good, raw(b"")),
+            Err("SB-1302"),
+        ),
+        ("alg None", w.token(&h("None"), &good, raw(b"")), Err("SB-1302")),
+        ("alg NONE", w.token(&h("NONE"), &good, raw(b"")), Err("SB-1302")),
+        (
+            "alg none, signed",
+            w.token(&h("none"), &good, Sign::Own),
+            Err("SB-1302"),
+        ),
+        (
+            "alg missing",
+            w.own_token(json!({"alg": null}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "alg a number",
+            w.own_token(json!({"alg": 1}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "alg in small letters",
+            w.token(&h("eddsa"), &good, Sign::Own),
+            Err("SB-1302"),
+        ),
+        (
+            "HS256 with the public PEM",
+            w.token(&h("HS256"), &good, Sign::Hmac(public)),
+            Err("SB-1302"),
+        ),
+        (
+            "HS256 with the public key",
+            w.token(&h("HS256"), &good, Sign::Hmac(&pem_body(w.own.public_pem()))),
+            Err("SB-1302"),
+        ),
+        ("RS256", w.token(&h("RS256"), &good, Sign::Own), Err("SB-1302")),
+        (
+            "ES384 on another curve",
+            w.token(&es("ES384", "oidc-1"), &oidc, Sign::P384),
+            Err("SB-1302"),
+        ),
+        (
+            "ES256 said, P-384 signed",
+            w.token(&es("ES256", "oidc-1"), &oidc, Sign::P384),
+            Err("SB-1302"),
+        ),
+        (
+            "EdDSA for the issuer with ES256",
+            w.token(&es("EdDSA", "oidc-1"), &oidc, Sign::Own),
+            Err("SB-1302"),
+        ),
+        (
+            "ES256 for the issuer with EdDSA",
+            w.token(&h("ES256"), &good, Sign::Es256),
+            Err("SB-1302"),
+        ),
+        (
+            "key of one issuer, name of the other",
+            w.token(&es("ES256", "oidc-1"), &good, Sign::Es256),
+            Err("SB-1302"),
+        ),
+        (
+            "signed by a stranger",
+            w.token(&h("EdDSA"), &good, Sign::Stranger),
+            Err("SB-1302"),
+        ),
+        (
+            "kid missing",
+            w.own_token(json!({"kid": null}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid unknown",
+            w.own_token(json!({"kid": "k-2"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid empty",
+            w.own_token(json!({"kid": ""}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid a path",
+            w.own_token(json!({"kid": "../../etc/passwd"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid a query",
+            w.own_token(json!({"kid": "' OR 1=1 --"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid a URL",
+            w.own_token(json!({"kid": "https://evil.example/k"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid a number",
+            w.own_token(json!({"kid": 7}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid of a mebibyte",
+            w.own_token(json!({"kid": "k".repeat(1 << 20)}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "kid twice",
+            w.token(
+                &format!(r#"{{"alg":"EdDSA","kid":"{kid}","kid":"{kid}"}}"#),
+                &good,
+                Sign::Own,
+            ),
+            Err("SB-1302"),
+        ),
+        (
+            "crit",
+            w.own_token(json!({"crit": ["exp"], "exp": 1}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "crit empty",
+            w.own_token(json!({"crit": []}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "crit b64",
+            w.own_token(json!({"crit": ["b64"], "b64": false}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "encrypted",
+            w.own_token(json!({"enc": "A128GCM"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "packed",
+            w.own_token(json!({"zip": "DEF"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "a proof token",
+            w.own_token(json!({"typ": "dpop+jwt"}), json!({})),
+            Err("SB-1302"),
+        ),
+        (
+            "jku is ignored",
+            w.own_token(json!({"jku": "https://evil.example/jwks"}), json!({})),
+            Ok(()),
+        ),
+        (
+            "x5u is ignored",
+            w.own_token(json!({"x5u": "https://evil.example/x"}), json!({})),
+            Ok(()),
+        ),
+        (
+            "x5c is ignored",
+            w.own_token(json!({"x5c": ["AAAA"]}), json!({})),
+            Ok(()),
+        ),
+        (
+            "jku does not vouch",
+            w.token(
+                &merge(
+                    json!({"alg": "EdDSA", "kid": kid}),
+                    json!({"jku": "https://evil.example/jwks"}),
+                ),
+                &good,
+                Sign::Stranger,
+            ),
+            Err("SB-1302"),
+        ),
+        (
+            "jwk does not vouch",
+            w.token(
+                &json!({"alg": "EdDSA", "kid": kid, "jwk": stranger_jwk(w)}).to_string(),
+                &good,
+                Sign::Stranger,
+            ),
+            Err("SB-1302"),
+        ),
+        (
+            "jwk without kid",
+            w.token(
+                &json!({"alg": "EdDSA", "jwk": stranger_jwk(w)}).to_string(),
+                &good,
+                Sign::Stranger,
+            ),
+            Err("SB-1302"),
+        ),
+        ("header no JSON", w.token("{", &good, Sign::Own), Err("SB-1302")),
+        ("header a list", w.token("[]", &good, Sign::Own), Err("SB-1302")),
+    ]
+}
+
+fn stranger_jwk(w: &World) -> Value {
+    json!({"kty": "OKP", "crv": "Ed25519", "x": b64(w.stranger.public_key().as_ref())})
+}
+
+fn claim_rows(w: &World) -> Vec<Row> {
+    let t = |claims: Value| w.own_token(json!({}), claims);
+    let kid = w.own.key_id();
+    let header = json!({"alg": "EdDSA", "kid": kid}).to_string();
+    let twice = format!(
+        r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"ngn/leitwarte","sub":"fb37/leitstelle","exp":{}}}"#,
+        now_s() + 60
+    );
+    let now = now_s();
+    vec![
+        ("exp missing", t(json!({"exp": null})), Err("SB-1303")),
+        ("exp past", t(json!({"exp": now - 31 - 5})), Err("SB-1303")),
+        ("exp past within the leeway", t(json!({"exp": now - 20})), Ok(())),
+        (
+            "exp with a fraction",
+            t(json!({"exp": now as f64 + 600.5})),
+            Err("SB-1303"),
+        ),
+        ("exp huge float", t(json!({"exp": 1e300})), Err("SB-1303")),
+        (
+            "exp a string",
+            t(json!({"exp": (now + 600).to_string()})),
+            Err("SB-1303"),
+        ),
+        ("exp negative", t(json!({"exp": -1})), Err("SB-1303")),
+        ("exp zero", t(json!({"exp": 0})), Err("SB-1303")),
+        ("exp 2^63", t(json!({"exp": 1_u64 << 63})), Err("SB-1303")),
+        ("exp 2^64-1", t(json!({"exp": u64::MAX})), Err("SB-1303")),
+        ("exp a list", t(json!({"exp": [now + 600]})), Err("SB-1303")),
+        ("nbf future", t(json!({"nbf": now + 90})), Err("SB-1303")),
+        (
+            "nbf future within the leeway",
+            t(json!({"nbf": now + 10})),
+            Ok(()),
+        ),
+        ("nbf past", t(json!({"nbf": now - 90})), Ok(())),
+        ("nbf a string", t(json!({"nbf": "0"})), Err("SB-1303")),
+        (
+            "nbf with a fraction",
+            t(json!({"nbf": now as f64 - 90.5})),
+            Err("SB-1303"),
+        ),
+        ("iat future", t(json!({"iat": now + 90})), Err("SB-1303")),
+        ("iat missing", t(json!({"iat": null})), Ok(())),
+        ("iat negative", t(json!({"iat": -5})), Err("SB-1303")),
+        ("aud missing", t(json!({"aud": null})), Err("SB-1304")),
+        ("aud other", t(json!({"aud": "stadtbus-viersen"})), Err("SB-1304")),
+        ("aud a list with it", t(json!({"aud": ["x", AUDIENCE]})), Ok(())),
+        (
+            "aud a list without",
+            t(json!({"aud": ["x", "y"]})),
+            Err("SB-1304"),
+        ),
+        ("aud an empty list", t(json!({"aud": []})), Err("SB-1304")),
+        ("aud empty", t(json!({"aud": ""})), Err("SB-1304")),
+        ("aud a number", t(json!({"aud": 5})), Err("SB-1304")),
+        (
+            "aud longer",
+            t(json!({"aud": format!("{AUDIENCE}x")})),
+            Err("SB-1304"),
+        ),
+        (
+            "aud in capitals",
+            t(json!({"aud": AUDIENCE.to_uppercase()})),
+            Err("SB-1304"),
+        ),
+        ("iss missing", t(json!({"iss": null})), Err("SB-1304")),
+        (
+            "iss other",
+            t(json!({"iss": "https://evil.example"})),
+            Err("SB-1304"),
+        ),
+        (
+            "iss with a slash more",
+            t(json!({"iss": format!("{ISSUER}/")})),
+            Err("SB-1304"),
+        ),
+        (
+            "iss a list",
+            t(json!({"iss": [ISSUER, "https://evil.example"]})),
+            Err("SB-1304"),
+        ),
+        ("sub missing", t(json!({"sub": null})), Err("SB-1307")),
+        ("sub without system", t(json!({"sub": "ngn"})), Err("SB-1307")),
+        ("sub with empty system", t(json!({"sub": "ngn/"})), Err("SB-1307")),
+        (
+            "sub with three parts",
+            t(json!({"sub": "ngn/leitwarte/x"})),
+            Err("SB-1307"),
+        ),
+        (
+            "sub in capitals",
+            t(json!({"sub": "NGN/leitwarte"})),
+            Err("SB-1307"),
+        ),
+        (
+            "sub with a wildcard",
+            t(json!({"sub": "*/leitwarte"})),
+            Err("SB-1307"),
+        ),
+        ("sub a number", t(json!({"sub": 1})), Err("SB-1302")),
+        ("claim twice", w.token(&header, &twice, Sign::Own), Err("SB-1302")),
+        (
+            "claims no object",
+            w.token(&header, "[]", Sign::Own),
+            Err("SB-1302"),
+        ),
+        (
+            "claims no JSON",
+            w.token(&header, "nonsense", Sign::Own),
+            Err("SB-1302"),
+        ),
+        ("scope a list", t(json!({"scope": ["publish"]})), Err("SB-1302")),
+        ("jti empty", t(json!({"jti": ""})), Err("SB-1302")),
+        ("jti with a line break", t(json!({"jti": "a\nb"})), Err("SB-1302")),
+        ("jti missing", t(json!({"jti": null})), Ok(())),
+    ]
+}
+
+fn form_rows(w: &World) -> Vec<Row> {
+    let good = w.own_token(json!({}), json!({}));
+    let (message, signature) = good
+        .rsplit_once('.')
+        .map(|(m, s)| (m.to_owned(), s.to_owned()))
+        .unwrap();
+    let mut flipped = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(&signature)
+        .unwrap();
+    flipped[10] ^= 1;
+    // The last letter of 64 bytes carries four unused bits; another letter means the same bytes to a careless reader.
+    let last = signature.chars().last().unwrap();
+    let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let sloppy = alphabet.chars().nth(alphabet.find(last).unwrap() + 1).unwrap();
+    let other = w.own_token(json!({}), json!({"sub": "fb37/leitstelle"}));
+    let other_claims = other.split('.').nth(1).unwrap().to_owned();
+    let parts: Vec<&str> = good.split('.').collect();
+    vec![
+        ("empty", String::new(), Err("SB-1301")),
+        ("one part", parts[0].into(), Err("SB-1302")),
+        ("two parts", message.clone(), Err("SB-1302")),
+        ("four parts", format!("{good}.x"), Err("SB-1302")),
+        ("five parts", format!("{good}.x.y"), Err("SB-1302")),
+        ("only dots", "..".into(), Err("SB-1302")),
+        ("trailing dot", format!("{good}."), Err("SB-1302")),
+        ("blank inside", good.replacen('.', ". ", 1), Err("SB-1302")),
+        ("tab inside", good.replacen('.', "\t.", 1), Err("SB-1302")),
+        ("bytes behind", format!("{good}AAAA"), Err("SB-1302")),
+        ("no ASCII", format!("{good}ä"), Err("SB-1302")),
+        ("padded", format!("{good}=="), Err("SB-1302")),
+        ("standard alphabet", format!("{message}.++//"), Err("SB-1302")),
+        (
+            "sloppy last letter",
+            format!("{message}.{}{sloppy}", &signature[..signature.len() - 1]),
+            Err("SB-1302"),
+        ),
+        ("signature empty", format!("{message}."), Err("SB-1302")),
+        (
+            "signature cut",
+            format!("{message}.{}", &signature[..signature.len() - 4]),
+            Err("SB-1302"),
+        ),
+        (
+            "signature with one bit changed",
+            format!("{message}.{}", b64(&flipped)),
+            Err("SB-1302"),
+        ),
+        (
+            "signature of nothing but zeros",
+            format!("{message}.{}", b64(&[0; 64])),
+            Err("SB-1302"),
+        ),
+        (
+            "claims of another",
+            format!("{}.{other_claims}.{}", parts[0], parts[2]),
+            Err("SB-1302"),
+        ),
+        (
+            "longer than 8 KiB",
+            w.own_token(json!({}), json!({"x": "x".repeat(8192)})),
+            Err("SB-1302"),
+        ),
+        (
+            "nearly 8 KiB",
+            w.own_token(json!({}), json!({"x": "x".repeat(5500)})),
+            Ok(()),
+        ),
+    ]
+}
+
+#[test]
+fn every_token_is_judged_as_the_table_says() {
+    let world = World::new();
+    let verifier = Verifier::new(world.config()).unwrap();
+    let rows: Vec<Row> = [header_rows(&world), claim_rows(&world), form_rows(&world)].concat();
+    assert!(rows.len() >= 60, "{} tokens", rows.len());
+    let names: BTreeMap<&str, ()> = rows.iter().map(|row| (row.0, ())).collect();
+    assert_eq!(names.len(), rows.len(), "each row has its own name");
+    let judge = |token: &str| {
+        let verdict = verifier.verify(Some(&format!("Bearer {token}")));
+        if let Err(error) = &verdict {
+            let text = format!("{error} {}", error.hint());
+            assert!(
+                !token.split('.').any(|part| part.len() > 8 && text.contains(part)),
+                "{text} repeats the token"
+            );
+        }
+        verdict.map(|_| ()).map_err(|error| error.code())
+    };
+    let wrong: Vec<_> = rows
+        .iter()
+        // Twice: what was refused once is refused again, what was remembered is remembered rightly.
+        .flat_map(|row| [row, row])
+        .filter_map(|(name, token, expected)| {
+            (judge(token) != *expected).then(|| (*name, judge(token), *expected))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_a_bearer_header_is_looked_at() {
+    let world = World::new();
+    let verifier = Verifier::new(world.config()).unwrap();
+    let good = world.own_token(json!({}), json!({}));
+    for (header, expected) in [
+        (None, Err("SB-1301")),
+        (Some(String::new()), Err("SB-1301")),
+        (Some("Bearer".into()), Err("SB-1301")),
+        (Some("Basic bmduOng=".into()), Err("SB-1301")),
+        (Some(good.clone()), Err("SB-1301")),
+        (Some(format!("DPoP {good}")), Err("SB-1301")),
+        (Some(format!("Bearer {good}, Bearer {good}")), Err("SB-1302")),
+        (Some(format!("bearer {good}")), Ok(())),
+        (Some(format!("BEARER   {good} ")), Ok(())),
+    ] {
+        let verdict = verifier
+            .verify(header.as_deref())
+            .map(|_| ())
+            .map_err(|error| error.code());
+        assert_eq!(verdict, expected, "{header:?}");
+    }
+}
+
+#[test]
+fn a_token_says_who_and_what() {
+    let world = World::new();
+    let verifier = Verifier::new(world.config()).unwrap();
+    let request = TokenRequest {
+        partner: PartnerId::parse("fb37").unwrap(),
+        system: SystemId::parse("leitstelle").unwrap(),
+        scopes: Scopes::parse("subscribe operate").unwrap(),
+        ttl: Duration::from_secs(3600),
+        issuer: ISSUER.into(),
+        audience: AUDIENCE.into(),
+    };
+    let before = now_s();
+    let token = world.own.issue(&request).unwrap();
+    let principal = verifier.verify(Some(&format!("Bearer {token}"))).unwrap();
+    assert_eq!(
+        (principal.partner.as_str(), principal.system.as_str()),
+        ("fb37", "leitstelle")
+    );
+    assert_eq!(
+        principal.scopes,
+        Scopes {
+            publish: false,
+            subscribe: true,
+            operate: true
+        }
+    );
+    let expires_s = principal
+        .expires_at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    assert!((before + 3600..=now_s() + 3600).contains(&expires_s));
+    assert_eq!(principal.token_id.len(), 36);
+    assert_eq!(principal.require_publish().unwrap_err().code(), "SB-1305");
+    principal.require_subscribe().unwrap();
+    principal.require_operate().unwrap();
+    let other = verifier
+        .verify(Some(&format!("Bearer {}", world.own.issue(&request).unwrap())))
+        .unwrap();
+    assert_ne!(other.token_id, principal.token_id);
+
+    let none = verifier
+        .verify(Some(&format!(
+            "Bearer {}",
+            world.own_token(json!({}), json!({"scope": null}))
+        )))
+        .unwrap();
+    assert_eq!(none.scopes, Scopes::default());
+    let strange = json!({"scope": "openid publish  admin PUBLISH", "jti": null});
+    let strange = verifier
+        .verify(Some(&format!("Bearer {}", world.own_token(json!({}), strange))))
+        .unwrap();
+    assert_eq!(
+        strange.scopes,
+        Scopes {
+            publish: true,
+            ..Scopes::default()
+        }
+    );
+    assert_eq!(strange.token_id.len(), 32);
+}
+
+#[test]
+fn the_issuer_refuses_tokens_without_sense() {
+    let issuer = Issuer::from_pem(&generate_key().unwrap()).unwrap();
+    let good = TokenRequest {
+        partner: PartnerId::parse("ngn").unwrap(),
+        system: SystemId::parse("leitwarte").unwrap(),
+        scopes: Scopes::default().with(Scope::Publish),
+        ttl: TOKEN_TTL_MAX,
+        issuer: ISSUER.into(),
+        audience: AUDIENCE.into(),
+    };
+    issuer.issue(&good).unwrap();
+    for bad in [
+        TokenRequest {
+            ttl: Duration::ZERO,
+            ..good.clone()
+        },
+        TokenRequest {
+            ttl: TOKEN_TTL_MAX + Duration::from_secs(1),
+            ..good.clone()
+        },
+        TokenRequest {
+            scopes: Scopes::default(),
+            ..good.clone()
+        },
+        TokenRequest {
+            issuer: String::new(),
+            ..good.clone()
+        },
+        TokenRequest {
+            audience: String::new(),
+            ..good.clone()
+        },
+    ] {
+        assert_eq!(issuer.issue(&bad).unwrap_err().code(), "SB-1007", "{bad:?}");
+    }
+}
+
+#[test]
+fn keys_are_what_they_should_be() {
+    let world = World::new();
+    assert_ne!(generate_key().unwrap(), world.own_pem);
+    assert!(world.own_pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    assert!(world.own_pem.lines().all(|line| line.len() <= 64));
+    assert!(!format!("{:?}", world.own).contains(world.own_pem.lines().nth(1).unwrap()));
+    // RFC 8037 appendix A: the key and its thumbprint.
+    let seed = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+        .unwrap();
+    let mut der = vec![
+        0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+    ];
+    der.extend(seed);
+    let text = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        STANDARD.encode(der)
+    );
+    assert_eq!(
+        Issuer::from_pem(&text).unwrap().key_id(),
+        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    );
+    for bad in [
+        "",
+        "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
+        world.own.public_pem(),
+        "AAAA",
+    ] {
+        assert_eq!(Issuer::from_pem(bad).unwrap_err().code(), "SB-1007");
+    }
+
+    let with = |algorithm, pem: &str| {
+        let mut config = world.config();
+        config.issuers[0].algorithm = algorithm;
+        config.issuers[0].keys[0].public_pem = pem.to_owned();
+        Verifier::new(config).map(|_| ())
+    };
+    let (ec, p384) = (World::ec_pem(&world.ec), World::ec_pem(&world.p384));
+    with(SignatureAlgorithm::Es256, &ec).unwrap();
+    for (algorithm, pem) in [
+        (SignatureAlgorithm::Es256, p384.as_str()),
+        (SignatureAlgorithm::Es256, world.own.public_pem()),
+        (SignatureAlgorithm::EdDsa, ec.as_str()),
+        (SignatureAlgorithm::EdDsa, world.own_pem.as_str()),
+        (SignatureAlgorithm::EdDsa, "nonsense"),
+    ] {
+        assert!(with(algorithm, pem).is_err(), "{algorithm:?} {pem}");
+    }
+    let mut twice = world.config();
+    let key = twice.issuers[0].keys[0].clone();
+    twice.issuers[0].keys.push(key);
+    assert!(Verifier::new(twice).is_err());
+    let mut twice = world.config();
+    let issuer = twice.issuers[0].clone();
+    twice.issuers.push(issuer);
+    assert!(Verifier::new(twice).is_err());
+}
+
+#[test]
+fn a_repeat_comes_from_memory_and_a_changed_trust_forgets() {
+    let world = World::new();
+    let verifier = Verifier::new(world.config()).unwrap();
+    let header = format!("Bearer {}", world.own_token(json!({}), json!({})));
+    let first = verifier.verify(Some(&header)).unwrap();
+    assert!(Arc::ptr_eq(&first, &verifier.verify(Some(&header)).unwrap()));
+    assert_eq!(verifier.remembered(), 1);
+
+    // The key is replaced while tokens are on their way.
+    let next = Issuer::from_pem(&generate_key().unwrap()).unwrap();
+    let mut both = world.config();
+    both.issuers[0].keys.push(TrustedKey {
+        key_id: next.key_id().into(),
+        public_pem: next.public_pem().into(),
+    });
+    verifier.reload(both.clone()).unwrap();
+    assert!(
+        !Arc::ptr_eq(&first, &verifier.verify(Some(&header)).unwrap()),
+        "verified anew"
+    );
+    both.issuers[0].keys.remove(0);
+    verifier.reload(both).unwrap();
+    assert_eq!(verifier.verify(Some(&header)).unwrap_err().code(), "SB-1302");
+    assert!(
+        verifier
+            .reload(VerifierConfig {
+                issuers: vec![bad_issuer()],
+                ..VerifierConfig::default()
+            })
+            .is_err()
+    );
+    assert_eq!(
+        verifier.verify(Some(&header)).unwrap_err().code(),
+        "SB-1302",
+        "a bad change changes nothing"
+    );
+}
+
+fn bad_issuer() -> TrustedIssuer {
+    TrustedIssuer {
+        issuer: String::new(),
+        audience: AUDIENCE.into(),
+        algorithm: SignatureAlgorithm::EdDsa,
+        keys: Vec::new(),
+    }
+}
+
+#[test]
+fn memory_is_bounded_and_ends_with_the_token() {
+    let world = World::new();
+    let verifier = Verifier::new(VerifierConfig {
+        cache_entries_max: 4,
+        ..world.config()
+    })
+    .unwrap();
+    for n in 0..20 {
+        let header = format!(
+            "Bearer {}",
+            world.own_token(json!({}), json!({"jti": format!("j-{n}")}))
+        );
+        verifier.verify(Some(&header)).unwrap();
+        verifier.verify(Some("Bearer a.b.c")).unwrap_err();
+        assert!(verifier.remembered() <= 4);
+    }
+    assert_eq!(verifier.remembered(), 4);
+
+    let cache = super::cache::Cache::new(2);
+    let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+    let leeway = Duration::from_secs(30);
+    let principal = |ends_s: u64| {
+        Arc::new(Principal {
+            partner: PartnerId::parse("ngn").unwrap(),
+            system: SystemId::parse("leitwarte").unwrap(),
+            scopes: Scopes::default(),
+            token_id: "t".into(),
+            expires_at: start + Duration::from_secs(ends_s),
+        })
+    };
+    let later = |s: u64| start + Duration::from_secs(s);
+    cache.put([1; 32], principal(100), start, leeway);
+    cache.put([2; 32], principal(10), start, leeway);
+    assert!(
+        cache.get(&[2; 32], later(40), leeway).is_some(),
+        "the leeway counts"
+    );
+    assert!(cache.get(&[2; 32], later(41), leeway).is_none(), "it is over");
+    cache.put([3; 32], principal(100), later(41), leeway);
+    assert!(
+        cache.get(&[1; 32], later(41), leeway).is_some(),
+        "what is over makes room before what is older"
+    );
+    cache.put([4; 32], principal(100), later(41), leeway);
+    assert!(
+        cache.get(&[1; 32], later(41), leeway).is_none(),
+        "the oldest makes room"
+    );
+    assert!(cache.get(&[3; 32], later(41), leeway).is_some());
+}
+
+/// A new version of the library must not loosen a rule unseen.
+#[test]
+fn every_rule_of_the_library_is_set() {
+    let rules = super::verifier::validation(jsonwebtoken::Algorithm::EdDSA, "i", "a", 30);
+    let only = |name: &str| Some(std::collections::HashSet::from([name.to_owned()]));
+    assert_eq!(
+        rules,
+        jsonwebtoken::Validation {
+            required_spec_claims: ["exp", "aud", "iss", "sub"].map(str::to_owned).into(),
+            leeway: 30,
+            reject_tokens_expiring_in_less_than: 0,
+            validate_exp: true,
+            validate_nbf: true,
+            validate_aud: true,
+            aud: only("a"),
+            iss: only("i"),
+            sub: None,
+            algorithms: vec![jsonwebtoken::Algorithm::EdDSA],
+        }
+    );
+}
+
+/// `cargo test --release -p stadtbus-flow -- --ignored --nocapture the_cost_of_a_token`
+#[test]
+#[ignore = "a measurement, not a check"]
+fn the_cost_of_a_token() {
+    let world = World::new();
+    let verifier = Verifier::new(world.config()).unwrap();
+    let header = format!("Bearer {}", world.own_token(json!({}), json!({})));
+    let measure = |verifier: &Verifier, runs: u32| {
+        let start = std::time::Instant::now();
+        for _ in 0..runs {
+            verifier.verify(Some(&header)).unwrap();
+        }
+        start.elapsed() / runs
+    };
+    let forgetful = Verifier::new(VerifierConfig {
+        cache_entries_max: 0,
+        ..world.config()
+    })
+    .unwrap();
+    println!(
+        "verified {:?}, repeated {:?}",
+        measure(&forgetful, 2_000),
+        measure(&verifier, 200_000)
+    );
+}

@@ -9,6 +9,9 @@ use stadtbus_contracts::Zone;
 
 use super::address::{AddressClass, classify, embedded};
 
+#[cfg(test)]
+pub(super) mod tests;
+
 /// Where connections may go. Immutable; a change is a new one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Policy {

@@ -9,6 +9,9 @@ use http::{Uri, uri::Scheme};
 
 use super::EgressError;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest URL, in bytes.
 pub const URL_BYTES_MAX: usize = 2048;
 

@@ -1,0 +1,239 @@
+//! A city, compiled: contracts, routes with their plugins, standing orders with theirs.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use stadtbus_broker::{BrokerError, LogName};
+use stadtbus_contracts::{PluginUse, Registry, Route};
+use stadtbus_event::PartnerId;
+use stadtbus_plugin_host::{Plugin, Tables};
+
+use super::Cities;
+use crate::{
+    Refusal,
+    log::log_of,
+    route::Order,
+    transform::{STATE, StateStore, Transform},
+};
+
+/// A route with its decode plugin in place.
+pub struct LiveRoute {
+    /// The route as the city has it.
+    pub route: Route,
+    /// Its plugin.
+    pub transform: Transform,
+}
+
+impl LiveRoute {
+    /// Whether the route takes this media type.
+    ///
+    /// # Errors
+    /// `SB-1109` with those it takes.
+    pub fn accepts(&self, content_type: &str) -> Result<(), Refusal> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if self
+            .route
+            .accepts
+            .iter()
+            .any(|accepted| accepted.eq_ignore_ascii_case(essence))
+        {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "SB-1109",
+            format!("This route takes {}.", self.route.accepts.join(", ")),
+        ))
+    }
+
+    /// Whether the route's plugin may publish this type.
+    ///
+    /// # Errors
+    /// `SB-4111`.
+    pub fn may_publish(&self, ty: &str) -> Result<(), Refusal> {
+        if self
+            .route
+            .publishes
+            .iter()
+            .any(|published| published.as_str() == ty)
+            && self.transform.produces(ty)
+        {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "SB-4111",
+            "The plugin's output has a type that this route may not publish.",
+        ))
+    }
+}
+
+/// A city in force.
+pub struct LiveCity {
+    /// Digest of the document.
+    pub digest: String,
+    /// Partners, contracts, agreements.
+    pub registry: Arc<Registry>,
+    /// Standing orders, in the order of the city.
+    pub orders: Vec<Arc<Order>>,
+    routes: HashMap<String, LiveRoute>,
+}
+
+impl LiveCity {
+    /// A route by its name.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<&LiveRoute> {
+        self.routes.get(name)
+    }
+
+    /// A standing order by its subscription's id.
+    #[must_use]
+    pub fn order(&self, subscription: &str) -> Option<&Arc<Order>> {
+        self.orders
+            .iter()
+            .find(|order| order.id().as_str() == subscription)
+    }
+
+    /// Who holds the contract of a type.
+    #[must_use]
+    pub fn publisher_of(&self, ty: &str) -> Option<&PartnerId> {
+        self.registry
+            .contract(ty)
+            .map(|compiled| &compiled.contract().publisher)
+    }
+
+    /// The partners that have a log.
+    #[must_use]
+    pub fn publishers(&self) -> Vec<PartnerId> {
+        let mut publishers: Vec<_> = self
+            .registry
+            .city()
+            .contracts
+            .iter()
+            .map(|contract| contract.publisher.clone())
+            .collect();
+        publishers.sort();
+        publishers.dedup();
+        publishers
+    }
+
+    /// The logs of the city.
+    #[must_use]
+    pub fn logs(&self) -> Vec<LogName> {
+        self.publishers()
+            .iter()
+            .filter_map(|partner| log_of(partner).ok())
+            .collect()
+    }
+
+    /// The logs in which an order can match anything.
+    ///
+    /// # Errors
+    /// Never for a valid city.
+    pub fn logs_of(&self, order: &Order) -> Result<Vec<LogName>, BrokerError> {
+        let mut logs = order
+            .types()
+            .filter_map(|ty| self.publisher_of(ty))
+            .map(log_of)
+            .collect::<Result<Vec<_>, _>>()?;
+        logs.sort();
+        logs.dedup();
+        Ok(logs)
+    }
+}
+
+/// Deployed plugins by `partner/name`.
+pub(super) type Plugins = HashMap<String, Arc<Plugin>>;
+
+impl Cities {
+    /// Puts a compiled registry and its deployed plugins together.
+    pub(super) async fn assemble(
+        &self,
+        registry: Registry,
+        digest: String,
+        plugins: &Plugins,
+    ) -> Result<LiveCity, Refusal> {
+        let registry = Arc::new(registry);
+        let mut orders = Vec::new();
+        for subscription in registry.subscriptions() {
+            let transform = match &subscription.plugin {
+                Some(used) => Some(
+                    self.place(
+                        &registry,
+                        plugins,
+                        used,
+                        &format!("{}.{}", subscription.partner, subscription.subscription),
+                    )
+                    .await?,
+                ),
+                None => None,
+            };
+            let order =
+                Order::new(subscription.clone(), Arc::clone(&registry), transform).map_err(|error| {
+                    Refusal::new(
+                        error.code,
+                        format!("subscription {}: {}", subscription.subscription, error.detail),
+                    )
+                })?;
+            orders.push(Arc::new(order));
+        }
+        let mut routes = HashMap::new();
+        for route in registry.city().routes.values() {
+            let place = format!("{}.{}", route.partner, route.route);
+            let transform = self.place(&registry, plugins, &route.plugin, &place).await?;
+            routes.insert(
+                route.route.clone(),
+                LiveRoute {
+                    route: route.clone(),
+                    transform,
+                },
+            );
+        }
+        Ok(LiveCity {
+            digest,
+            registry,
+            orders,
+            routes,
+        })
+    }
+
+    async fn place(
+        &self,
+        registry: &Registry,
+        plugins: &Plugins,
+        used: &PluginUse,
+        place: &str,
+    ) -> Result<Transform, Refusal> {
+        let name = used.name.to_string();
+        let plugin = plugins.get(&name).ok_or_else(|| {
+            Refusal::new(
+                "SB-4009",
+                format!("{place} uses the plugin {name}, which the city does not have."),
+            )
+        })?;
+        let config =
+            serde_json::to_vec(&used.config).map_err(|error| Refusal::new("SB-5005", error.to_string()))?;
+        let mut tables = Vec::new();
+        for (inside, outside) in &used.tables {
+            let table = registry.city().tables.get(outside).ok_or_else(|| {
+                Refusal::new(
+                    "SB-5006",
+                    format!("{place} uses the table {outside}, which the city does not have."),
+                )
+            })?;
+            tables.push((inside.as_str(), table));
+        }
+        let state = match &plugin.manifest().state {
+            None => None,
+            Some(state) => {
+                let ttl = std::time::Duration::from_secs(state.ttl_s);
+                Some(StateStore::new(self.broker.cells(STATE).await?, place, ttl))
+            }
+        };
+        Ok(Transform::new(
+            Arc::clone(plugin),
+            Arc::clone(&self.pool),
+            Bytes::from(config),
+            Tables::new(tables),
+            state,
+        ))
+    }
+}

@@ -1,0 +1,171 @@
+//! The city in the broker: one cell that names the document in force, documents and components as blobs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use stadtbus_broker::{CellChange, CellWrite, Expect};
+use stadtbus_contracts::{City, Registry};
+
+use super::{Cities, LiveCity, live::Plugins};
+use crate::{Refusal, log::millis_now};
+
+/// Bucket of the cell.
+const CITY: &str = "CITY";
+/// The cell.
+const CURRENT: &str = "current";
+/// Bucket of the documents, by digest.
+const CITIES: &str = "CITIES";
+/// Bucket of the components, by SHA-256.
+const COMPONENTS: &str = "COMPONENTS";
+
+/// Which document is in force.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Pointer {
+    pub(super) digest: String,
+    pub(super) applied_ms: u64,
+    pub(super) by: String,
+}
+
+impl Cities {
+    /// Loads the city in force, if there is one, and follows every change until the broker is closed.
+    ///
+    /// # Errors
+    /// When the broker does not answer at the start.
+    pub async fn watch(self: Arc<Self>) -> Result<(), Refusal> {
+        let cells = self.broker.cells(CITY).await?;
+        let mut changes = cells.watch(CURRENT).await?;
+        while let Some(change) = changes.next().await {
+            let CellChange::Put(cell) = change else { continue };
+            let Ok(pointer) = serde_json::from_slice::<Pointer>(&cell.value) else {
+                tracing::error!(
+                    "The cell of the current city cannot be read; the last good city stays in force."
+                );
+                continue;
+            };
+            self.follow(&pointer.digest).await;
+        }
+        Ok(())
+    }
+
+    /// Whether the broker holds a city, in force here or not.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn is_stored(&self) -> Result<bool, Refusal> {
+        Ok(self.pointer().await?.is_some())
+    }
+
+    async fn follow(&self, digest: &str) {
+        let _turn = self.changing.lock().await;
+        if self
+            .live
+            .load()
+            .as_ref()
+            .is_some_and(|city| city.digest == digest)
+        {
+            return;
+        }
+        match self.load(digest).await {
+            Ok(city) => self.put_in_force(city),
+            Err(refusal) => {
+                tracing::error!(digest, %refusal, "A new city cannot be put in force; the last good one stays.")
+            }
+        }
+    }
+
+    async fn load(&self, digest: &str) -> Result<LiveCity, Refusal> {
+        let document = self.broker.blobs(CITIES).await?.get(digest).await?;
+        let document =
+            document.ok_or_else(|| Refusal::new("SB-1505", "The document of the city is missing."))?;
+        let city: City =
+            serde_json::from_slice(&document).map_err(|error| Refusal::new("SB-5002", error.to_string()))?;
+        self.compile(city).await
+    }
+
+    /// Compiles contracts and plugins; changes nothing.
+    pub(super) async fn compile(&self, city: City) -> Result<LiveCity, Refusal> {
+        let digest = city.digest();
+        let mut plugins = Plugins::new();
+        let blobs = self.broker.blobs(COMPONENTS).await?;
+        for plugin in &city.plugins {
+            let name = format!("{}/{}", plugin.partner, plugin.name);
+            let component = blobs.get(&plugin.digest).await?;
+            let component = component
+                .ok_or_else(|| Refusal::new("SB-5011", format!("The component of {name} is not here.")))?;
+            let manifest = stadtbus_plugin_host::Manifest::parse(&plugin.manifest)
+                .map_err(|error| Refusal::new(error.code(), format!("{name}: {error}")))?;
+            let deployed = self
+                .host
+                .deploy(&manifest, &component)
+                .await
+                .map_err(|error| Refusal::new(error.code(), format!("{name}: {error}")))?;
+            plugins.insert(name, deployed);
+        }
+        let registry = Registry::compile(city).map_err(|findings| {
+            let first = findings.iter().next();
+            Refusal::new(
+                first.map_or("SB-5005", |finding| finding.code),
+                first.map(ToString::to_string).unwrap_or_default(),
+            )
+        })?;
+        self.assemble(registry, digest, &plugins).await
+    }
+
+    pub(super) async fn pointer(&self) -> Result<Option<(Pointer, u64)>, Refusal> {
+        let Some(cell) = self.broker.cells(CITY).await?.get(CURRENT).await? else {
+            return Ok(None);
+        };
+        let pointer = serde_json::from_slice(&cell.value).map_err(|error| {
+            Refusal::new(
+                "SB-1505",
+                format!("The cell of the current city cannot be read: {error}"),
+            )
+        })?;
+        Ok(Some((pointer, cell.revision)))
+    }
+
+    pub(super) async fn has_component(&self, digest: &str) -> Result<bool, Refusal> {
+        Ok(self.broker.blobs(COMPONENTS).await?.get(digest).await?.is_some())
+    }
+
+    pub(super) async fn put_component(&self, digest: &str, component: Bytes) -> Result<(), Refusal> {
+        Ok(self
+            .broker
+            .blobs(COMPONENTS)
+            .await?
+            .put(digest, component)
+            .await?)
+    }
+
+    pub(super) async fn put_document(&self, digest: &str, document: Bytes) -> Result<(), Refusal> {
+        Ok(self.broker.blobs(CITIES).await?.put(digest, document).await?)
+    }
+
+    /// The one write that changes the city.
+    pub(super) async fn point_to(&self, digest: &str, by: &str, over: Option<u64>) -> Result<(), Refusal> {
+        let pointer = Pointer {
+            digest: digest.to_owned(),
+            applied_ms: millis_now(),
+            by: by.to_owned(),
+        };
+        let value =
+            serde_json::to_vec(&pointer).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
+        let expect = over.map_or(Expect::Absent, Expect::Revision);
+        let write = CellWrite {
+            key: CURRENT.to_owned(),
+            value: Some(value.into()),
+            expect,
+            ttl: None,
+        };
+        match self.broker.cells(CITY).await?.write(write).await {
+            Ok(_) => Ok(()),
+            Err(stadtbus_broker::BrokerError::Conflict(_)) => Err(Refusal::new(
+                "SB-5012",
+                "The city was changed by somebody else in the meantime.",
+            )),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

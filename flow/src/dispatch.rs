@@ -1,0 +1,245 @@
+//! Half two: read → route → transform → deliver → settle.
+//!
+//! Reading and routing happen in [`crate::lanes::Feed`]: each log is read once, and each event is handed to the
+//! lanes of the orders that match. From there a lane's runner gives its events to [`Dispatcher::carry`], which is
+//! the rest of the way on one screen. Nothing here can lose an event: it is settled, or it waits for another
+//! attempt, and a crash gives every unsettled event back.
+
+use std::{sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use stadtbus_broker::Broker;
+use stadtbus_event::Event;
+
+use crate::{
+    Limits,
+    city::LiveCity,
+    deliver::{
+        outcome::Outcome as Answer,
+        webhook::{Webhook, WebhookTarget},
+    },
+    facts::{Facts, Span, SpanKind},
+    lanes::{Item, Lane, Outcome},
+    log::{LogWriter, Logged, rfc3339},
+    transform::{self, TransformError, Transformed},
+};
+
+mod derive;
+mod redrive;
+mod settle;
+
+pub use redrive::{Buried, DeadLetters};
+
+/// What is handed to a receiver.
+enum Parcel {
+    Event(Arc<Event>),
+    Foreign { content_type: String, body: Bytes },
+}
+
+/// Half two of the flow: what every lane needs to carry its events.
+pub struct Dispatcher {
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) log: LogWriter,
+    pub(crate) webhook: Webhook,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) limits: Limits,
+}
+
+impl Dispatcher {
+    /// Puts the half together.
+    #[must_use]
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        log: LogWriter,
+        webhook: Webhook,
+        facts: Arc<Facts>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            broker,
+            log,
+            webhook,
+            facts,
+            limits,
+        }
+    }
+
+    /// Carries events of one lane to their end, or to their next attempt.
+    pub async fn carry(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
+        let (items, expired) = items
+            .into_iter()
+            .partition::<Vec<_>, _>(|item| !has_expired(&item.logged.event));
+        for item in expired {
+            self.end(lane, item, Outcome::Expired, None, None);
+        }
+        if lane.order.is_derivation() {
+            self.derive(lane, city, items).await;
+        } else if lane.order.is_taken_by_receiver() {
+            for item in items {
+                self.prepare(lane, city, item).await;
+            }
+        } else {
+            for item in items {
+                self.send(lane, city, item).await;
+            }
+        }
+    }
+
+    /// Transform → deliver → settle, for a webhook.
+    async fn send(&self, lane: &Lane, city: &LiveCity, mut item: Item) {
+        let Some(target) = &lane.order.webhook else { return };
+        let parcel = match self.transform(lane, city, &item).await {
+            Ok(Made::Parcel(parcel)) => parcel,
+            Ok(Made::Nothing { code, reason }) => {
+                return self.end(lane, item, Outcome::Filtered, Some(&code), Some(reason));
+            }
+            Err(error) => return self.transform_failed(lane, item, error).await,
+        };
+        item.attempts += 1;
+        let span = self.span("deliver", SpanKind::Client, lane, &item.logged);
+        let answer = self.post(lane, target, &item, &parcel, span.traceparent()).await;
+        span.end(answer.code());
+        self.settle(lane, item, answer).await;
+    }
+
+    async fn post(
+        &self,
+        lane: &Lane,
+        target: &WebhookTarget,
+        item: &Item,
+        parcel: &Parcel,
+        traceparent: Option<String>,
+    ) -> Answer {
+        let delivery = format!(
+            "{}.{}.{}",
+            lane.order.key(),
+            item.logged.log,
+            item.logged.position
+        );
+        match parcel {
+            Parcel::Event(event) => {
+                self.webhook
+                    .deliver(target, event, &delivery, item.attempts, traceparent.as_deref())
+                    .await
+            }
+            Parcel::Foreign { content_type, body } => {
+                self.webhook
+                    .deliver_raw(
+                        target,
+                        content_type,
+                        body.clone(),
+                        &delivery,
+                        item.attempts,
+                        traceparent.as_deref(),
+                    )
+                    .await
+            }
+        }
+    }
+
+    /// Transform, then wait for the receiver to take it, for pull and live streams.
+    async fn prepare(&self, lane: &Lane, city: &LiveCity, mut item: Item) {
+        match self.transform(lane, city, &item).await {
+            Ok(Made::Parcel(Parcel::Event(event))) => {
+                let logged = &item.logged;
+                let made = Logged {
+                    log: logged.log.clone(),
+                    position: logged.position,
+                    event,
+                    provenance: logged.provenance.clone(),
+                };
+                item.logged = Arc::new(made);
+                lane.ready(item);
+            }
+            Ok(Made::Parcel(Parcel::Foreign { .. })) => {
+                let error = TransformError::new("SB-4107", "Foreign bytes can be delivered by webhook only.");
+                self.transform_failed(lane, item, error).await;
+            }
+            Ok(Made::Nothing { code, reason }) => {
+                self.end(lane, item, Outcome::Filtered, Some(&code), Some(reason))
+            }
+            Err(error) => self.transform_failed(lane, item, error).await,
+        }
+    }
+
+    /// The form in which this receiver may have the event.
+    async fn transform(&self, lane: &Lane, city: &LiveCity, item: &Item) -> Result<Made, TransformError> {
+        let Some(plugin) = &lane.order.transform else {
+            return Ok(Made::Parcel(Parcel::Event(Arc::clone(&item.logged.event))));
+        };
+        let span = self.span("transform", SpanKind::Internal, lane, &item.logged);
+        let result = self.run(lane, city, plugin, item).await;
+        span.end(result.as_ref().err().map(|error| error.code));
+        result
+    }
+
+    async fn run(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &transform::Transform,
+        item: &Item,
+    ) -> Result<Made, TransformError> {
+        let step = plugin
+            .run_events(vec![Arc::clone(&item.logged.event)])
+            .await
+            .pop();
+        match step
+            .ok_or_else(|| TransformError::new("SB-1405", "The plugin pool gave no answer."))??
+            .result
+        {
+            Transformed::Dropped { code, reason } => Ok(Made::Nothing { code, reason }),
+            Transformed::Encoded { content_type, body } => {
+                Ok(Made::Parcel(Parcel::Foreign { content_type, body }))
+            }
+            Transformed::Drafts(drafts) => {
+                let mut drafts = drafts.into_iter();
+                let (Some(draft), None) = (drafts.next(), drafts.next()) else {
+                    return Err(TransformError::new(
+                        "SB-4107",
+                        "A delivery takes one event for each event; more need a derivation.",
+                    ));
+                };
+                let (event, _) = self.make(lane, city, plugin, &item.logged, draft, 0)?;
+                Ok(Made::Parcel(Parcel::Event(Arc::new(event))))
+            }
+        }
+    }
+
+    fn span(&self, name: &str, kind: SpanKind, lane: &Lane, logged: &Logged) -> Span {
+        let attributes = || {
+            vec![
+                opentelemetry::KeyValue::new("messaging.system", "stadtbus"),
+                opentelemetry::KeyValue::new("messaging.destination.name", lane.order.key()),
+                opentelemetry::KeyValue::new("cloudevents.event_id", logged.event.id().to_owned()),
+                opentelemetry::KeyValue::new("cloudevents.event_source", logged.event.source().to_owned()),
+                opentelemetry::KeyValue::new("cloudevents.event_type", logged.event.ty().to_owned()),
+            ]
+        };
+        self.facts.traces.start(
+            || format!("{name} {}", lane.order.id()),
+            kind,
+            logged.provenance.traceparent.as_deref(),
+            attributes,
+        )
+    }
+}
+
+/// What came out of a transformation.
+enum Made {
+    Parcel(Parcel),
+    Nothing { code: String, reason: String },
+}
+
+/// The `expirytime` extension: never delivered after it.
+fn has_expired(event: &Event) -> bool {
+    event
+        .attribute("expirytime")
+        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
+        .is_some_and(|expiry| jiff::Timestamp::try_from(SystemTime::now()).is_ok_and(|now| now > expiry))
+}
+
+/// The time of an attempt as it stands in notes and dead letters.
+fn attempt_time(at_ms: u64) -> String {
+    rfc3339(SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(at_ms))
+}

@@ -1,0 +1,305 @@
+//! Back into the log: a subscription whose sink is the log publishes derived events.
+//!
+//! Outputs first, in one group append; then state; then the input counts as settled. Each output is a
+//! publication of the subscription's owner and is validated like one.
+
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+
+use stadtbus_broker::BrokerError;
+use stadtbus_contracts::Sink;
+use stadtbus_event::Event;
+use stadtbus_plugin_host::{Draft, Input, StateChange};
+
+use super::Dispatcher;
+use crate::{
+    city::LiveCity,
+    facts::SpanKind,
+    lanes::{Item, Lane, Outcome},
+    log::{Logged, Provenance},
+    transform::{self, Held, Transform, TransformError, Transformed, identity},
+};
+
+/// What became of one input.
+enum Derived {
+    Events(Vec<(Arc<Event>, Provenance)>),
+    Dropped { code: String, reason: String },
+}
+
+/// State changes of one pass, by key, in the order of the inputs.
+type Changes = BTreeMap<String, (Held, StateChange, String)>;
+
+impl Dispatcher {
+    /// Transform → log → state → settle, for a whole group of events.
+    pub(super) async fn derive(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
+        let Some(plugin) = &lane.order.transform else {
+            return;
+        };
+        if items.is_empty() {
+            return;
+        }
+        let mut changes = Changes::new();
+        let made = match &plugin.state {
+            None => self.derive_stateless(lane, city, plugin, &items).await,
+            Some(_) => {
+                self.derive_in_turn(lane, city, plugin, &items, &mut changes)
+                    .await
+            }
+        };
+        let outputs: Vec<_> = made
+            .iter()
+            .filter_map(|one| one.as_ref().ok())
+            .flat_map(Derived::events)
+            .cloned()
+            .collect();
+        let mut written = self
+            .log
+            .append_all(lane.order.partner(), &outputs)
+            .await
+            .into_iter();
+        let mut unwritten = Vec::new();
+        let mut finished = Vec::new();
+        for (item, one) in items.into_iter().zip(made) {
+            match one {
+                Err(error) => self.transform_failed(lane, item, error).await,
+                Ok(Derived::Dropped { code, reason }) => {
+                    finished.push((item, Outcome::Filtered, Some(code), Some(reason)))
+                }
+                Ok(Derived::Events(events)) => {
+                    // All of them must be looked at, or the next input would get this one's answers.
+                    let outcomes: Vec<_> = written.by_ref().take(events.len()).collect();
+                    match outcomes.into_iter().find_map(Result::err) {
+                        None => finished.push((item, Outcome::Delivered, None, None)),
+                        Some(refusal) => unwritten.push((item, refusal)),
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.keep_state(plugin, changes, unwritten.is_empty()).await {
+            tracing::warn!(subscription = %lane.order.id(), %error, "Plugin state could not be written; the inputs are run again.");
+            finished.drain(..).for_each(|(item, ..)| lane.put_back(item));
+        }
+        for (item, outcome, code, reason) in finished {
+            self.end(lane, item, outcome, code.as_deref(), reason);
+        }
+        for (item, refusal) in unwritten {
+            tracing::warn!(subscription = %lane.order.id(), %refusal, "A derived event could not be written yet.");
+            lane.put_back(item);
+        }
+    }
+
+    async fn derive_stateless(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &Transform,
+        items: &[Item],
+    ) -> Vec<Result<Derived, TransformError>> {
+        let events = items.iter().map(|item| Arc::clone(&item.logged.event)).collect();
+        let steps = plugin.run_events(events).await;
+        items
+            .iter()
+            .zip(steps)
+            .map(|(item, step)| self.outputs(lane, city, plugin, &item.logged, step?.result))
+            .collect()
+    }
+
+    /// Inputs with one state key see each other's state, so a plugin with state runs them in turn.
+    async fn derive_in_turn(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &Transform,
+        items: &[Item],
+        changes: &mut Changes,
+    ) -> Vec<Result<Derived, TransformError>> {
+        let mut made = Vec::with_capacity(items.len());
+        for item in items {
+            made.push(self.derive_one(lane, city, plugin, item, changes).await);
+        }
+        made
+    }
+
+    async fn derive_one(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &Transform,
+        item: &Item,
+        changes: &mut Changes,
+    ) -> Result<Derived, TransformError> {
+        let (Some(key), Some(store)) = (plugin.key_of_event(&item.logged)?, &plugin.state) else {
+            let step = plugin
+                .run_one(Input::Event(Arc::clone(&item.logged.event)), None)
+                .await?;
+            return self.outputs(lane, city, plugin, &item.logged, step.result);
+        };
+        let held = match changes.get(&key) {
+            Some((held, change, includes)) => held.clone().after(change, includes),
+            None => store.get(&key).await?,
+        };
+        if includes(held.includes.as_deref(), &item.logged) {
+            return Ok(Derived::Dropped {
+                code: "already-included".to_owned(),
+                reason: "The plugin's state includes this event already.".to_owned(),
+            });
+        }
+        let step = plugin
+            .run_one(Input::Event(Arc::clone(&item.logged.event)), held.value.clone())
+            .await?;
+        let derived = self.outputs(lane, city, plugin, &item.logged, step.result)?;
+        changes.insert(
+            key,
+            (
+                held,
+                step.state,
+                format!("{}:{}", item.logged.log, item.logged.position),
+            ),
+        );
+        Ok(derived)
+    }
+
+    fn outputs(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &Transform,
+        logged: &Arc<Logged>,
+        result: Transformed,
+    ) -> Result<Derived, TransformError> {
+        match result {
+            Transformed::Dropped { code, reason } => Ok(Derived::Dropped { code, reason }),
+            Transformed::Encoded { .. } => Err(TransformError::new(
+                "SB-4107",
+                "Foreign bytes cannot go into the log.",
+            )),
+            Transformed::Drafts(drafts) => {
+                let made = drafts
+                    .into_iter()
+                    .enumerate()
+                    .map(|(n, draft)| self.publication(lane, city, plugin, logged, draft, n));
+                Ok(Derived::Events(made.collect::<Result<_, _>>()?))
+            }
+        }
+    }
+
+    fn publication(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &Transform,
+        logged: &Arc<Logged>,
+        draft: Draft,
+        n: usize,
+    ) -> Result<(Arc<Event>, Provenance), TransformError> {
+        let hops = logged.provenance.hops.saturating_add(1);
+        if hops > self.limits.hops_max {
+            return Err(TransformError::new(
+                "SB-2006",
+                format!("The event was derived {} times already.", self.limits.hops_max),
+            ));
+        }
+        if let Sink::Log(sink) = &lane.order.subscription().sink
+            && !sink.publishes.iter().any(|ty| ty.as_str() == draft.ty)
+        {
+            return Err(TransformError::new(
+                "SB-4111",
+                "The plugin's output has a type that this subscription may not publish.",
+            ));
+        }
+        let (event, contract) = self.make(lane, city, plugin, logged, draft, n)?;
+        let span = self.span("transform", SpanKind::Producer, lane, logged);
+        let traceparent = span.traceparent();
+        span.end(None);
+        let provenance = Provenance {
+            partner: lane.order.partner().clone(),
+            by: format!("subscription:{}", lane.order.id()),
+            token_id: String::new(),
+            accepted: SystemTime::now(),
+            contract,
+            hops,
+            cause: Some(format!("{}:{}", logged.log, logged.position)),
+            traceparent,
+        };
+        Ok((Arc::new(event), provenance))
+    }
+
+    /// A plugin's output with the host's identity, validated against its contract, which is named.
+    pub(super) fn make(
+        &self,
+        lane: &Lane,
+        city: &LiveCity,
+        plugin: &Transform,
+        logged: &Logged,
+        draft: Draft,
+        n: usize,
+    ) -> Result<(Event, String), TransformError> {
+        if !plugin.produces(&draft.ty) {
+            return Err(TransformError::new(
+                "SB-4111",
+                "The plugin's output has a type that its manifest does not name.",
+            ));
+        }
+        let source = match &lane.order.subscription().sink {
+            Sink::Log(sink) => sink.source.clone(),
+            _ => logged.event.source().to_owned(),
+        };
+        let origin = identity::Origin::Event {
+            event: &logged.event,
+            log: logged.log.as_str(),
+            position: logged.position,
+            subscription: lane.order.id().as_str(),
+        };
+        let event = identity::identify(lane.order.partner(), &source, draft, n, origin)
+            .map_err(|error| TransformError::new("SB-4107", format!("output is no CloudEvent: {error}")))?;
+        // Into the log a partner publishes what it has contracts for; to itself it may also hand a view of
+        // somebody else's event, if that type's own contract describes it.
+        let publisher = if lane.order.is_derivation() {
+            lane.order.partner()
+        } else {
+            city.publisher_of(event.ty()).unwrap_or(lane.order.partner())
+        };
+        let contract = transform::check_output(&city.registry, publisher, &event)?;
+        Ok((event, contract))
+    }
+
+    async fn keep_state(
+        &self,
+        plugin: &Transform,
+        changes: Changes,
+        all_written: bool,
+    ) -> Result<(), BrokerError> {
+        let Some(store) = &plugin.state else { return Ok(()) };
+        if !all_written {
+            return if changes.is_empty() {
+                Ok(())
+            } else {
+                Err(BrokerError::Unavailable("outputs are not written yet".to_owned()))
+            };
+        }
+        for (key, (held, change, includes)) in changes {
+            store.put(&key, &held, change, includes, None).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Derived {
+    fn events(&self) -> &[(Arc<Event>, Provenance)] {
+        match self {
+            Self::Events(events) => events,
+            Self::Dropped { .. } => &[],
+        }
+    }
+}
+
+/// Whether the state that includes `included` includes this event too: it is the same log and not earlier.
+fn includes(included: Option<&str>, logged: &Logged) -> bool {
+    included
+        .and_then(|text| text.rsplit_once(':'))
+        .is_some_and(|(log, position)| {
+            log == logged.log.as_str()
+                && position
+                    .parse::<u64>()
+                    .is_ok_and(|position| position >= logged.position)
+        })
+}

@@ -1,0 +1,227 @@
+//! The end of one delivery, and the way to its next attempt.
+//!
+//! Whatever an outcome needs is durable before the event counts as settled: a dead letter is in the log of dead
+//! letters, a long retry is a scheduled message that owns the event from then on. If the broker cannot take
+//! that, the event stays in the lane.
+
+use std::time::{Duration, SystemTime};
+
+use stadtbus_broker::{BrokerError, Entry, LogName};
+
+use super::{Dispatcher, attempt_time};
+use crate::{
+    deliver::{
+        dead_letter::{Attempt, DeadLetter},
+        outcome::Outcome as Answer,
+        retry::Decision,
+    },
+    facts::{AttemptFailed, Settled},
+    lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause},
+    log::{DEAD_LOG, RETRY_LOG, millis_now},
+    transform::TransformError,
+};
+
+impl Dispatcher {
+    /// Settles a webhook's answer.
+    pub(super) async fn settle(&self, lane: &Lane, item: Item, answer: Answer) {
+        match answer {
+            Answer::Delivered { .. } => self.end(lane, item, Outcome::Delivered, None, None),
+            Answer::Retry { code, detail, after } => self.again(lane, item, code, detail, after).await,
+            Answer::Refused { code, detail } => self.bury(lane, item, code, detail).await,
+            Answer::Gone => {
+                // Nobody is there to take it: the lane stands still, and the event with it.
+                tracing::warn!(subscription = %lane.order.id(), "The receiver is gone (410); the subscription is paused.");
+                let pause = Pause {
+                    code: "SB-3005".to_owned(),
+                    reason: "The receiver answered 410 Gone.".to_owned(),
+                };
+                self.remember_pause(lane, &pause).await;
+                lane.set_paused(Some(pause));
+                self.wait_or_hold(lane, item, Duration::ZERO);
+            }
+        }
+    }
+
+    /// A plugin failed. Only trouble with the broker can pass; a pure function gives the same answer again.
+    pub(super) async fn transform_failed(&self, lane: &Lane, mut item: Item, error: TransformError) {
+        if error.transient {
+            return lane.put_back(item);
+        }
+        item.attempts += 1;
+        self.bury(lane, item, error.code, error.detail).await;
+    }
+
+    /// Another attempt later: inside the lane if that is soon, else as a scheduled message.
+    async fn again(
+        &self,
+        lane: &Lane,
+        mut item: Item,
+        code: &'static str,
+        detail: String,
+        after: Option<Duration>,
+    ) {
+        AttemptFailed {
+            subscription: lane.order.id().as_str(),
+            code,
+            attempts: item.attempts,
+        }
+        .emit(&self.facts);
+        item.note(AttemptNote {
+            at_ms: millis_now(),
+            code: code.to_owned(),
+            detail: detail.clone(),
+        });
+        let delay = match lane
+            .order
+            .retry
+            .next(item.attempts, after, &mut fastrand::Rng::new())
+        {
+            Decision::RetryIn(delay) => delay,
+            Decision::Exhausted => {
+                let why = format!("{} attempts failed; the last one: {code} {detail}", item.attempts);
+                return self.bury(lane, item, "SB-3008", why).await;
+            }
+        };
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is("drop-on-retry") {
+            return self.end(lane, item, Outcome::Delivered, None, None);
+        }
+        if delay <= Duration::from_millis(self.limits.lane_retry_delay_ms_max) {
+            match lane.wait(item, delay) {
+                Ok(()) => return,
+                Err(back) => item = back,
+            }
+        }
+        match self.schedule(lane, &item, delay).await {
+            Ok(()) => self.end(lane, item, Outcome::Retry, Some(code), Some(detail)),
+            Err(error) => {
+                tracing::warn!(subscription = %lane.order.id(), %error, "A retry could not be scheduled; the event stays in its lane.");
+                lane.put_back(item);
+            }
+        }
+    }
+
+    async fn schedule(&self, lane: &Lane, item: &Item, delay: Duration) -> Result<(), BrokerError> {
+        let at = SystemTime::now() + delay;
+        let (log, position) = (&item.logged.log, item.logged.position);
+        let key = format!("wait.{}.{log}.{position}", lane.order.key());
+        let retry = DueRetry {
+            log: log.as_str().to_owned(),
+            position,
+            attempts: item.attempts,
+            notes: item.notes.clone(),
+            event: None,
+        };
+        let entry = Entry {
+            subject: String::new(),
+            headers: Vec::new(),
+            payload: serde_json::to_vec(&retry)
+                .map_err(|error| BrokerError::Refused(error.to_string()))?
+                .into(),
+            message_id: Some(format!("{key}.{}", item.attempts)),
+        };
+        self.broker
+            .schedule(
+                &LogName::new(RETRY_LOG)?,
+                at,
+                &key,
+                &lane.order.due_subject(),
+                entry,
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Into the dead letters, with payload, reason and attempts.
+    pub(crate) async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) {
+        match self.write_dead_letter(lane, &item, code, &detail).await {
+            Ok(()) => self.end(lane, item, Outcome::DeadLettered, Some(code), Some(detail)),
+            Err(error) => {
+                tracing::warn!(subscription = %lane.order.id(), %error, "A dead letter could not be written; the event stays in its lane.");
+                lane.put_back(item);
+            }
+        }
+    }
+
+    /// What a receiver rejects for good, with its reason.
+    pub async fn bury_rejected(&self, lane: &Lane, item: Item, reason: String) {
+        self.bury(lane, item, "SB-3009", reason).await;
+    }
+
+    async fn write_dead_letter(
+        &self,
+        lane: &Lane,
+        item: &Item,
+        code: &str,
+        detail: &str,
+    ) -> Result<(), BrokerError> {
+        let logged = &item.logged;
+        let attempts = item
+            .notes
+            .iter()
+            .map(|note| Attempt {
+                time: attempt_time(note.at_ms),
+                status: None,
+                code: note.code.clone(),
+                detail: note.detail.clone(),
+            })
+            .collect();
+        let letter = DeadLetter {
+            subscription: lane.order.id().clone(),
+            partner: lane.order.partner().clone(),
+            log: logged.log.as_str().to_owned(),
+            position: logged.position,
+            publisher: logged.provenance.partner.clone(),
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            attempts_count: item.attempts,
+            attempts,
+            plugin: lane.order.plugin_name(),
+            buried: attempt_time(millis_now()),
+            event: (*logged.event).clone(),
+        };
+        self.broker
+            .append(
+                &LogName::new(DEAD_LOG)?,
+                letter.encode(&lane.order.dead_subject())?,
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// The last word on one delivery.
+    pub(crate) fn end(
+        &self,
+        lane: &Lane,
+        item: Item,
+        outcome: Outcome,
+        code: Option<&str>,
+        detail: Option<String>,
+    ) {
+        let seconds = SystemTime::now()
+            .duration_since(item.logged.provenance.accepted)
+            .unwrap_or_default()
+            .as_secs_f64();
+        Settled {
+            subscription: lane.order.id().as_str(),
+            outcome,
+            code,
+            seconds,
+        }
+        .emit(&self.facts);
+        lane.settle(item, outcome, code, detail);
+    }
+
+    fn wait_or_hold(&self, lane: &Lane, item: Item, delay: Duration) {
+        if let Err(item) = lane.wait(item, delay) {
+            lane.put_back(item);
+        }
+    }
+
+    /// A pause outlives this process.
+    async fn remember_pause(&self, lane: &Lane, pause: &Pause) {
+        if let Err(error) = crate::lanes::pauses::write(&*self.broker, &lane.order.key(), Some(pause)).await {
+            tracing::warn!(%error, "The pause could not be written down; it holds until this process ends.");
+        }
+    }
+}

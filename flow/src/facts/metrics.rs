@@ -1,0 +1,238 @@
+//! Metrics in the Prometheus text format (OpenMetrics 1.0), written by `prometheus-client`.
+
+use std::{fmt, sync::PoisonError};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::sync::Mutex;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartnerLabels {
+    partner: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    partner: String,
+    code: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabels {
+    subscription: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SettledLabels {
+    subscription: String,
+    outcome: &'static str,
+}
+
+/// Upper bounds of the latency histograms, in seconds.
+const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0, 3600.0,
+];
+
+/// What one lane shows at the moment of a scrape.
+#[derive(Debug, Clone, Default)]
+pub struct LaneGauges {
+    /// The subscription.
+    pub subscription: String,
+    /// Events accepted and not yet settled or passed.
+    pub lag: u64,
+    /// Age of the oldest unsettled event, in seconds.
+    pub oldest_age_s: f64,
+    /// 1 if the lane stands still.
+    pub paused: bool,
+}
+
+/// All metrics of one process.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    accepted: Family<PartnerLabels, Counter>,
+    duplicates: Family<PartnerLabels, Counter>,
+    refused: Family<RefusedLabels, Counter>,
+    dropped: Family<RouteLabels, Counter>,
+    attempts: Family<LaneLabels, Counter>,
+    settled: Family<SettledLabels, Counter>,
+    accept_seconds: Histogram,
+    settle_seconds: Histogram,
+    lag: Family<LaneLabels, Gauge>,
+    oldest: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    paused: Family<LaneLabels, Gauge>,
+    broker_up: Gauge,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            registry: Mutex::new(Registry::with_prefix("stadtbus")),
+            accepted: Family::default(),
+            duplicates: Family::default(),
+            refused: Family::default(),
+            dropped: Family::default(),
+            attempts: Family::default(),
+            settled: Family::default(),
+            accept_seconds: Histogram::new(SECONDS),
+            settle_seconds: Histogram::new(SECONDS),
+            lag: Family::default(),
+            oldest: Family::default(),
+            paused: Family::default(),
+            broker_up: Gauge::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.register(
+            "events_accepted",
+            "Events accepted, repeats not counted.",
+            self.accepted.clone(),
+        );
+        registry.register(
+            "events_repeated",
+            "Repeats of accepted events.",
+            self.duplicates.clone(),
+        );
+        registry.register(
+            "events_refused",
+            "Events and requests refused, by code.",
+            self.refused.clone(),
+        );
+        registry.register(
+            "inputs_dropped",
+            "Foreign inputs dropped by their plugin.",
+            self.dropped.clone(),
+        );
+        registry.register("delivery_attempts", "Delivery attempts.", self.attempts.clone());
+        registry.register(
+            "deliveries_settled",
+            "Deliveries settled, by outcome.",
+            self.settled.clone(),
+        );
+        registry.register(
+            "accept_duration_seconds",
+            "From request to receipt.",
+            self.accept_seconds.clone(),
+        );
+        registry.register(
+            "settle_duration_seconds",
+            "From acceptance to the end of a delivery.",
+            self.settle_seconds.clone(),
+        );
+        registry.register(
+            "subscription_lag_events",
+            "Events accepted and neither settled nor passed.",
+            self.lag.clone(),
+        );
+        registry.register(
+            "subscription_oldest_age_seconds",
+            "Age of the oldest unsettled event.",
+            self.oldest.clone(),
+        );
+        registry.register(
+            "subscription_paused",
+            "1 while a subscription stands still.",
+            self.paused.clone(),
+        );
+        registry.register(
+            "broker_up",
+            "1 while the broker can be used.",
+            self.broker_up.clone(),
+        );
+    }
+
+    pub(super) fn accepted(&self, partner: &str, duplicate: bool, seconds: f64) {
+        let family = if duplicate {
+            &self.duplicates
+        } else {
+            &self.accepted
+        };
+        family
+            .get_or_create(&PartnerLabels {
+                partner: partner.to_owned(),
+            })
+            .inc();
+        self.accept_seconds.observe(seconds);
+    }
+
+    pub(super) fn refused(&self, partner: &str, code: &str) {
+        self.refused
+            .get_or_create(&RefusedLabels {
+                partner: partner.to_owned(),
+                code: code.to_owned(),
+            })
+            .inc();
+    }
+
+    pub(super) fn dropped(&self, route: &str) {
+        self.dropped
+            .get_or_create(&RouteLabels {
+                route: route.to_owned(),
+            })
+            .inc();
+    }
+
+    pub(super) fn attempt(&self, subscription: &str) {
+        self.attempts
+            .get_or_create(&LaneLabels {
+                subscription: subscription.to_owned(),
+            })
+            .inc();
+    }
+
+    pub(super) fn settled(&self, subscription: &str, outcome: &'static str, seconds: f64) {
+        self.settled
+            .get_or_create(&SettledLabels {
+                subscription: subscription.to_owned(),
+                outcome,
+            })
+            .inc();
+        self.settle_seconds.observe(seconds);
+    }
+
+    /// The text of a scrape, with the gauges as they are now. Lanes that are gone disappear.
+    ///
+    /// # Errors
+    /// When the text cannot be formatted, which does not happen.
+    pub fn scrape(&self, lanes: &[LaneGauges], broker_up: bool) -> Result<String, fmt::Error> {
+        self.lag.clear();
+        self.oldest.clear();
+        self.paused.clear();
+        for lane in lanes {
+            let labels = LaneLabels {
+                subscription: lane.subscription.clone(),
+            };
+            self.lag
+                .get_or_create(&labels)
+                .set(i64::try_from(lane.lag).unwrap_or(i64::MAX));
+            self.oldest.get_or_create(&labels).set(lane.oldest_age_s);
+            self.paused.get_or_create(&labels).set(i64::from(lane.paused));
+        }
+        self.broker_up.set(i64::from(broker_up));
+        let mut text = String::new();
+        encode(
+            &mut text,
+            &self.registry.lock().unwrap_or_else(PoisonError::into_inner),
+        )?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,134 @@
+//! What the bus tells about itself: one struct for each fact worth knowing, which emits the log line, the metric
+//! and the span together, so that they cannot tell different stories.
+//!
+//! No fact carries payload, a token or personal data (P10); attributes that may hold them (`subject`, `id`) stay
+//! out of metrics and out of log lines above debug.
+
+mod metrics;
+mod trace;
+
+pub use metrics::{LaneGauges, Metrics};
+pub use trace::{Span, SpanKind, Traces};
+
+use crate::{Refusal, lanes::Outcome, log::Receipt};
+
+/// Where facts go. Shared by both halves.
+#[derive(Default)]
+pub struct Facts {
+    /// Counters and histograms for `/metrics`.
+    pub metrics: Metrics,
+    /// Spans, if a collector is configured.
+    pub traces: Traces,
+}
+
+/// An event was accepted; the promise is given.
+pub struct EventAccepted<'a> {
+    /// The receipt that goes out.
+    pub receipt: &'a Receipt,
+    /// Seconds from the request to the receipt.
+    pub seconds: f64,
+}
+
+impl EventAccepted<'_> {
+    /// Tells it.
+    pub fn emit(self, facts: &Facts) {
+        facts
+            .metrics
+            .accepted(&self.receipt.partner, self.receipt.duplicate, self.seconds);
+        tracing::debug!(
+            partner = %self.receipt.partner, log = %self.receipt.log, position = self.receipt.position,
+            duplicate = self.receipt.duplicate, "Event accepted."
+        );
+    }
+}
+
+/// A request, or one event of a batch, was refused.
+pub struct EventRefused<'a> {
+    /// Why.
+    pub refusal: &'a Refusal,
+    /// The publisher, once it is known.
+    pub partner: Option<&'a str>,
+}
+
+impl EventRefused<'_> {
+    /// Tells it.
+    pub fn emit(self, facts: &Facts) {
+        let partner = self.partner.unwrap_or("unknown");
+        facts.metrics.refused(partner, self.refusal.code);
+        tracing::info!(partner, code = self.refusal.code, "Event refused.");
+    }
+}
+
+/// A route's plugin dropped its input.
+pub struct InputDropped<'a> {
+    /// The route.
+    pub route: &'a str,
+    /// The plugin's code.
+    pub code: &'a str,
+}
+
+impl InputDropped<'_> {
+    /// Tells it.
+    pub fn emit(self, facts: &Facts) {
+        facts.metrics.dropped(self.route);
+        tracing::debug!(
+            route = self.route,
+            code = self.code,
+            "Input dropped by its plugin."
+        );
+    }
+}
+
+/// One attempt at a delivery failed.
+pub struct AttemptFailed<'a> {
+    /// The subscription.
+    pub subscription: &'a str,
+    /// `SB-30xx` or `SB-41xx`.
+    pub code: &'a str,
+    /// Attempts made so far.
+    pub attempts: u32,
+}
+
+impl AttemptFailed<'_> {
+    /// Tells it.
+    pub fn emit(self, facts: &Facts) {
+        facts.metrics.attempt(self.subscription);
+        tracing::info!(
+            subscription = self.subscription,
+            code = self.code,
+            attempts = self.attempts,
+            "Delivery attempt failed."
+        );
+    }
+}
+
+/// One delivery ended.
+pub struct Settled<'a> {
+    /// The subscription.
+    pub subscription: &'a str,
+    /// How.
+    pub outcome: Outcome,
+    /// Why, if there is a reason.
+    pub code: Option<&'a str>,
+    /// Seconds from acceptance to the end.
+    pub seconds: f64,
+}
+
+impl Settled<'_> {
+    /// Tells it.
+    pub fn emit(self, facts: &Facts) {
+        if self.outcome == Outcome::Delivered {
+            facts.metrics.attempt(self.subscription);
+        }
+        facts
+            .metrics
+            .settled(self.subscription, self.outcome.word(), self.seconds);
+        if self.outcome == Outcome::DeadLettered {
+            tracing::warn!(
+                subscription = self.subscription,
+                code = self.code.unwrap_or_default(),
+                "Event dead-lettered."
+            );
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! "Wo ist mein Ereignis?": everything the bus did with one event, and why somebody did not get it.
+//!
+//! The past is read from the log (acceptance), from the settle facts (outcomes) and from the lanes (what is under
+//! way); the reasons come from the same evaluator that routes. No payload is shown.
+
+mod find;
+mod outcomes;
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+pub use find::find;
+use serde::{Deserialize, Serialize};
+use stadtbus_broker::{Broker, LogName, Position};
+
+use crate::{
+    Refusal,
+    city::LiveCity,
+    lanes::{Lanes, Outcome, Standing, settled::Fact},
+    log::{self, Logged, rfc3339},
+    route::{Decision, Order},
+};
+
+/// What is told of the event itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventCard {
+    /// `id`.
+    pub id: String,
+    /// `source`.
+    pub source: String,
+    /// `type`.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// The publishing partner.
+    pub partner: String,
+    /// The log.
+    pub log: String,
+    /// The position.
+    pub position: Position,
+    /// When it was accepted.
+    pub acceptedtime: String,
+    /// The event it was derived from, `<log>:<position>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// One line of a journey.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepLine {
+    /// When, RFC 3339; absent for what did not happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// `authenticate`, `validate`, `log`, `route`, `transform`, `deliver`: the folders of the flow.
+    pub step: String,
+    /// The subscription it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<String>,
+    /// The subscription's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<String>,
+    /// What came of it, in one word.
+    pub outcome: String,
+    /// In a sentence.
+    pub detail: String,
+    /// The clause, contract or agreement that decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Which attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Stable code of the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// A journey.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Journey {
+    /// The event.
+    pub event: EventCard,
+    /// What happened, in order; then one line or more for each subscription.
+    pub steps: Vec<StepLine>,
+}
+
+/// Tells the journey of the event at one position.
+///
+/// # Errors
+/// `SB-2005` when there is no event, `SB-15xx` when the broker does not answer.
+pub async fn tell(
+    broker: &Arc<dyn Broker>,
+    city: &LiveCity,
+    lanes: Option<&Lanes>,
+    log: &LogName,
+    position: Position,
+) -> Result<Journey, Refusal> {
+    let record = broker
+        .get(log, position)
+        .await?
+        .ok_or_else(|| Refusal::new("SB-2005", "There is no event at this position."))?;
+    let logged = Arc::new(log::decode(record)?);
+    let now = SystemTime::now();
+    let matching: Vec<String> = city
+        .orders
+        .iter()
+        .filter(|order| order.explain(&logged, now) == Decision::Match)
+        .map(|order| order.key())
+        .collect();
+    let outcomes = outcomes::read(broker, &logged, &matching).await?;
+    let mut steps = acceptance(&logged);
+    for order in &city.orders {
+        subscription(&mut steps, order, &logged, now, &outcomes, lanes);
+    }
+    Ok(Journey {
+        event: card(&logged),
+        steps,
+    })
+}
+
+fn card(logged: &Logged) -> EventCard {
+    EventCard {
+        id: logged.event.id().to_owned(),
+        source: logged.event.source().to_owned(),
+        ty: logged.event.ty().to_owned(),
+        partner: logged.provenance.partner.to_string(),
+        log: logged.log.to_string(),
+        position: logged.position,
+        acceptedtime: rfc3339(logged.provenance.accepted),
+        cause: logged.provenance.cause.clone(),
+    }
+}
+
+fn acceptance(logged: &Logged) -> Vec<StepLine> {
+    let at = Some(rfc3339(logged.provenance.accepted));
+    let line = |step: &str, outcome: &str, detail: String, rule: Option<String>| StepLine {
+        at: at.clone(),
+        step: step.to_owned(),
+        outcome: outcome.to_owned(),
+        detail,
+        rule,
+        ..StepLine::default()
+    };
+    let provenance = &logged.provenance;
+    let who = match &provenance.cause {
+        Some(cause) => line(
+            "transform",
+            "derived",
+            format!(
+                "derived by {} of {} from {cause}",
+                provenance.by, provenance.partner
+            ),
+            None,
+        ),
+        None => line(
+            "authenticate",
+            "known",
+            format!(
+                "from {} of {}, token {}",
+                provenance.by, provenance.partner, provenance.token_id
+            ),
+            None,
+        ),
+    };
+    vec![
+        who,
+        line(
+            "validate",
+            "valid",
+            format!("type {}", logged.event.ty()),
+            Some(provenance.contract.clone()),
+        ),
+        line(
+            "log",
+            "accepted",
+            format!("{} position {}", logged.log, logged.position),
+            None,
+        ),
+    ]
+}
+
+fn subscription(
+    steps: &mut Vec<StepLine>,
+    order: &Order,
+    logged: &Logged,
+    now: SystemTime,
+    outcomes: &BTreeMap<String, Vec<Fact>>,
+    lanes: Option<&Lanes>,
+) {
+    let base = StepLine {
+        step: "route".to_owned(),
+        subscription: Some(order.id().to_string()),
+        partner: Some(order.partner().to_string()),
+        ..StepLine::default()
+    };
+    let facts = outcomes.get(&order.key());
+    match order.explain(logged, now) {
+        _ if facts.is_some() => {}
+        Decision::Match => {}
+        Decision::OtherType => {
+            let types: Vec<_> = order.types().collect();
+            return steps.push(StepLine {
+                outcome: "not-matched".to_owned(),
+                detail: "asks for other types".to_owned(),
+                rule: Some(format!("types: {}", types.join(", "))),
+                ..base
+            });
+        }
+        Decision::NoMatch { clause } => {
+            return steps.push(StepLine {
+                outcome: "not-matched".to_owned(),
+                detail: "a filter does not hold".to_owned(),
+                rule: Some(clause),
+                ..base
+            });
+        }
+        Decision::Refused { code, detail } => {
+            return steps.push(StepLine {
+                outcome: "refused".to_owned(),
+                detail,
+                code: Some(code.to_owned()),
+                rule: Some(order.subscription().purpose.clone()),
+                ..base
+            });
+        }
+    }
+    steps.push(StepLine {
+        outcome: "matched".to_owned(),
+        detail: order.subscription().title.clone(),
+        rule: Some(order.subscription().purpose.clone()),
+        ..base.clone()
+    });
+    for fact in facts.into_iter().flatten() {
+        settled(steps, order, fact, &base);
+    }
+    let ended = facts.is_some_and(|facts| facts.last().is_some_and(|fact| fact.outcome != Outcome::Retry));
+    if !ended {
+        steps.push(pending(order, logged, lanes, facts, base));
+    }
+}
+
+fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLine) {
+    for (n, note) in (1u32..).zip(&fact.notes) {
+        steps.push(StepLine {
+            at: Some(time(note.at_ms)),
+            step: "deliver".to_owned(),
+            outcome: "failed".to_owned(),
+            detail: note.detail.clone(),
+            attempt: Some(n),
+            code: Some(note.code.clone()),
+            ..base.clone()
+        });
+    }
+    let step = if fact.outcome == Outcome::Filtered || order.is_derivation() {
+        "transform"
+    } else {
+        "deliver"
+    };
+    let plain = match fact.outcome {
+        Outcome::Delivered if order.is_derivation() => "derived events are in the log",
+        Outcome::Delivered => "the receiver has it",
+        Outcome::Expired => "expirytime passed before it could be delivered",
+        Outcome::Retry => "a scheduled retry owns it",
+        Outcome::Filtered | Outcome::DeadLettered => "",
+    };
+    steps.push(StepLine {
+        at: Some(time(fact.at_ms)),
+        step: step.to_owned(),
+        outcome: fact.outcome.word().to_owned(),
+        detail: fact.detail.clone().unwrap_or_else(|| plain.to_owned()),
+        rule: order.plugin_name(),
+        attempt: (fact.attempts > 0).then_some(fact.attempts),
+        code: fact.code.clone(),
+        ..base.clone()
+    });
+}
+
+fn pending(
+    order: &Order,
+    logged: &Logged,
+    lanes: Option<&Lanes>,
+    facts: Option<&Vec<Fact>>,
+    base: StepLine,
+) -> StepLine {
+    let lane = lanes.and_then(|lanes| lanes.lane(order.id().as_str()));
+    let standing = lane
+        .as_ref()
+        .and_then(|lane| lane.standing(&logged.log, logged.position));
+    let paused = lane.as_ref().and_then(|lane| lane.paused());
+    let base = StepLine {
+        step: "deliver".to_owned(),
+        outcome: "pending".to_owned(),
+        ..base
+    };
+    if let Some(pause) = paused {
+        return StepLine {
+            outcome: "paused".to_owned(),
+            detail: pause.reason,
+            code: Some(pause.code),
+            ..base
+        };
+    }
+    match standing {
+        Some(Standing::Waiting {
+            attempts,
+            next,
+            notes,
+        }) => StepLine {
+            at: notes.last().map(|note| time(note.at_ms)),
+            detail: format!("next attempt in {:.1} s", next.as_secs_f64()),
+            attempt: Some(attempts),
+            code: notes.last().map(|note| note.code.clone()),
+            ..base
+        },
+        Some(Standing::Queued) => StepLine {
+            detail: "in the queue of its subscription".to_owned(),
+            ..base
+        },
+        Some(Standing::UnderWay) => StepLine {
+            detail: "under way".to_owned(),
+            ..base
+        },
+        Some(Standing::NotYetRead) => StepLine {
+            detail: "the subscription has not come that far".to_owned(),
+            ..base
+        },
+        None if facts.is_some() => StepLine {
+            detail: "waits for its scheduled retry".to_owned(),
+            ..base
+        },
+        None if lane.is_none() => StepLine {
+            detail: "another bus process serves this subscription".to_owned(),
+            ..base
+        },
+        None => StepLine {
+            outcome: "not-subscribed".to_owned(),
+            detail: "accepted before the subscription began".to_owned(),
+            ..base
+        },
+    }
+}
+
+fn time(at_ms: u64) -> String {
+    rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(at_ms))
+}

@@ -1,0 +1,129 @@
+//! The shared reader of one log: each event is read once and handed to the lanes of the subscriptions that
+//! match.
+//!
+//! A durable consumer for each subscription would cost the broker twenty to thirty times the work; one
+//! ordered reader and cursors kept here do not. Lanes hang on a feed while they are *level*. A lane that is
+//! new, full, or behind reads by itself ([`super::catch_up`]) and asks to [`Feed::join`] again; the last events
+//! are kept in a small ring so that the rejoining lane need not hit a moving target exactly.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use arc_swap::ArcSwap;
+use futures_util::StreamExt;
+use stadtbus_broker::{LogName, Position, Record, RecordStream};
+
+use super::{
+    Routing,
+    lane::{Hang, Lane, Offer},
+};
+use crate::log::{self, Logged};
+
+/// Events kept for lanes that rejoin.
+const RING_MAX: usize = 512;
+/// Records handled before other tasks get a turn.
+const CHUNK_MAX: usize = 128;
+
+#[derive(Default)]
+struct Progress {
+    position: Position,
+    ring: VecDeque<Arc<Logged>>,
+}
+
+/// The shared reader of one log.
+pub struct Feed {
+    /// The log it reads.
+    pub log: LogName,
+    progress: Mutex<Progress>,
+    routing: Arc<ArcSwap<Routing>>,
+}
+
+impl Feed {
+    /// A feed that will start behind `position`.
+    #[must_use]
+    pub fn new(log: LogName, position: Position, routing: Arc<ArcSwap<Routing>>) -> Self {
+        Self {
+            log,
+            progress: Mutex::new(Progress {
+                position,
+                ring: VecDeque::new(),
+            }),
+            routing,
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything up to here was offered to the lanes that were level.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.progress().position
+    }
+
+    /// Reads until the stream ends, which it does only when the broker is closed.
+    pub async fn run(self: Arc<Self>, stream: RecordStream) {
+        let mut chunks = stream.ready_chunks(CHUNK_MAX);
+        while let Some(chunk) = chunks.next().await {
+            let routing = self.routing.load_full();
+            for record in chunk {
+                self.hand_out(&routing, record);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn hand_out(&self, routing: &Routing, record: Record) {
+        let position = record.position;
+        let logged = match log::decode(record) {
+            Ok(logged) => Arc::new(logged),
+            Err(error) => {
+                tracing::error!(log = %self.log, position, %error, "A record in the log is not an event of this bus; it is passed over.");
+                self.progress().position = position;
+                return;
+            }
+        };
+        // Held over the offers, so that a lane joins either before this event or after it.
+        let mut progress = self.progress();
+        routing.matcher.matches(&logged, SystemTime::now(), |index| {
+            if let Some(lane) = routing.lane(index) {
+                lane.offer(&logged, Hang::Level);
+            }
+        });
+        progress.position = position;
+        if progress.ring.len() >= RING_MAX {
+            progress.ring.pop_front();
+        }
+        progress.ring.push_back(logged);
+    }
+
+    /// Lets a lane hang on this feed again, if nothing lies between them that the ring does not hold. True if
+    /// the lane is level now.
+    #[must_use]
+    pub fn join(&self, lane: &Lane) -> bool {
+        let progress = self.progress();
+        let Some(next) = lane.next(&self.log) else {
+            return true;
+        };
+        if next <= progress.position {
+            let reaches_back = progress.ring.front().is_some_and(|first| first.position <= next);
+            if !reaches_back {
+                return false;
+            }
+            for logged in progress.ring.iter().filter(|logged| logged.position >= next) {
+                if lane.order.wants(logged, SystemTime::now())
+                    && lane.offer(logged, Hang::Behind) == Offer::Full
+                {
+                    return false;
+                }
+                lane.pass(&self.log, logged.position);
+            }
+        }
+        lane.hang_level(&self.log, progress.position);
+        true
+    }
+}

@@ -1,0 +1,120 @@
+//! How a lane moves between the shared reader and its own.
+
+use stadtbus_broker::{LogName, Position};
+
+use super::{
+    cursor::Marks,
+    lane::{Hang, Lane},
+    settled::Fact,
+};
+
+impl Lane {
+    /// The first position that this lane still has to read; none if it does not read that log at all.
+    pub(super) fn next(&self, log: &LogName) -> Option<Position> {
+        self.state().hangs.get(log).map(|(cursor, _)| cursor.next())
+    }
+
+    /// Everything up to `position` was looked at by this lane's own reader.
+    pub(super) fn pass(&self, log: &LogName, position: Position) {
+        if let Some((cursor, Hang::Behind)) = self.state().hangs.get_mut(log) {
+            cursor.pass(position);
+        }
+    }
+
+    /// What lies before `first` is no longer in the log, by its retention: it cannot be read any more.
+    pub(super) fn pass_removed(&self, log: &LogName, first: Position) {
+        if let Some((cursor, _)) = self.state().hangs.get_mut(log) {
+            cursor.pass_removed(first);
+        }
+    }
+
+    /// The shared reader takes over; it has passed `position`.
+    pub(super) fn hang_level(&self, log: &LogName, position: Position) {
+        if let Some((cursor, hang)) = self.state().hangs.get_mut(log) {
+            cursor.pass(position);
+            *hang = Hang::Level;
+        }
+    }
+
+    /// The logs in which this lane reads by itself.
+    pub(super) fn behind(&self) -> Vec<LogName> {
+        self.state()
+            .hangs
+            .iter()
+            .filter(|(_, (_, hang))| *hang == Hang::Behind)
+            .map(|(log, _)| log.clone())
+            .collect()
+    }
+
+    /// Waits until at least half of the queue is free.
+    pub(super) async fn until_room(&self) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if self.has_room() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// What has to be written for this lane now: facts, settled retries, and the cursors if they moved enough.
+    /// `level_at` gives the position of the shared reader of a log, read before this call.
+    pub(super) fn collect(
+        &self,
+        level_at: impl Fn(&LogName) -> Option<Position>,
+        all: bool,
+    ) -> Option<Collected> {
+        let mut state = self.state();
+        let mut marks = Marks::default();
+        for (log, (cursor, hang)) in &state.hangs {
+            let level = if *hang == Hang::Level { level_at(log) } else { None };
+            marks.logs.insert(log.as_str().to_owned(), cursor.mark(level));
+        }
+        let moved = marks.logs.iter().any(|(log, mark)| {
+            let written = state.written.logs.get(log).map_or(0, |mark| mark.seen);
+            mark.seen.saturating_sub(written) >= IDLE_POSITIONS_MAX
+        });
+        let write_cursor = state.dirty || moved || (all && marks != state.written);
+        if !write_cursor && state.facts.is_empty() && state.due_done.is_empty() {
+            return None;
+        }
+        state.dirty = false;
+        Some(Collected {
+            facts: std::mem::take(&mut state.facts),
+            due_done: std::mem::take(&mut state.due_done),
+            marks,
+            revision: state.revision,
+        })
+    }
+
+    /// Takes back what could not be written.
+    pub(super) fn give_back(&self, collected: Collected) {
+        let mut state = self.state();
+        let mut facts = collected.facts;
+        facts.append(&mut state.facts);
+        state.facts = facts;
+        state.due_done.extend(collected.due_done);
+        state.dirty = true;
+    }
+
+    /// The cursors were written at `revision`.
+    pub(super) fn written(&self, marks: Marks, revision: u64) {
+        let mut state = self.state();
+        state.written = marks;
+        state.revision = Some(revision);
+    }
+}
+
+/// A level lane without traffic of its own writes its cursor after so many positions, so that a restart does
+/// not read the whole log for it.
+const IDLE_POSITIONS_MAX: u64 = 10_000;
+
+/// What one flush writes for one lane.
+pub(super) struct Collected {
+    pub(super) facts: Vec<Fact>,
+    pub(super) due_done: Vec<Position>,
+    pub(super) marks: Marks,
+    pub(super) revision: Option<u64>,
+}

@@ -1,0 +1,124 @@
+//! What travels in a lane: one event on its way to one subscription.
+
+use std::{cmp::Ordering, sync::Arc, time::SystemTime};
+
+use serde::{Deserialize, Serialize};
+use stadtbus_broker::Position;
+
+use crate::log::Logged;
+
+/// Most attempts remembered one by one; older ones are only counted.
+const ATTEMPTS_KEPT_MAX: usize = 16;
+
+/// One attempt at a delivery, as remembered for the journey and for a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptNote {
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// Why it failed, `SB-30xx` or `SB-41xx`.
+    pub code: String,
+    /// What happened, without payload.
+    pub detail: String,
+}
+
+/// One event of one lane.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The event.
+    pub logged: Arc<Logged>,
+    /// Set when a scheduled retry owns the event: its position in the retry log. The lane's cursor has moved
+    /// on already; settling removes that record.
+    pub due: Option<Position>,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// The last attempts.
+    pub notes: Vec<AttemptNote>,
+    /// When the event entered the lane, for the age that operators watch.
+    pub entered: SystemTime,
+}
+
+impl Item {
+    /// An event fresh from the log.
+    #[must_use]
+    pub fn new(logged: Arc<Logged>) -> Self {
+        Self {
+            logged,
+            due: None,
+            attempts: 0,
+            notes: Vec::new(),
+            entered: SystemTime::now(),
+        }
+    }
+
+    /// Remembers a failed attempt.
+    pub fn note(&mut self, note: AttemptNote) {
+        if self.notes.len() >= ATTEMPTS_KEPT_MAX {
+            self.notes.remove(0);
+        }
+        self.notes.push(note);
+    }
+
+    /// Bytes that count against the lane's bound.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.logged.event.size_bytes()
+    }
+}
+
+/// An item that waits for its next attempt inside the lane.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) at: std::time::Instant,
+    pub(super) item: Item,
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Waiting {}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    /// Reversed, so that the standard heap gives the earliest first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.at.cmp(&self.at)
+    }
+}
+
+/// How one delivery ended, or where it stands. The words are those of the architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The receiver took it, or the derived events are in the log.
+    Delivered,
+    /// The plugin dropped it, with a reason.
+    Filtered,
+    /// Written to the dead letters, with a reason.
+    DeadLettered,
+    /// Its `expirytime` passed before it could be delivered.
+    Expired,
+    /// Not settled: a scheduled retry owns it.
+    Retry,
+}
+
+impl Outcome {
+    /// The word used in metrics, facts and journeys.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Filtered => "filtered",
+            Self::DeadLettered => "dead-lettered",
+            Self::Expired => "expired",
+            Self::Retry => "retry",
+        }
+    }
+}

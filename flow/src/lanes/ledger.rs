@@ -1,0 +1,215 @@
+//! What the lanes write down: settle facts, then cursors, then the end of scheduled retries.
+//!
+//! The order is the promise. Facts come first, so that no cursor passes an event about which nothing is
+//! known; cursors second, guarded by the revision that this process wrote last, so that a stale owner cannot
+//! overwrite its successor; and a retry record goes only when both are durable. All dirty lanes are written
+//! together, at most once in a flush interval.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use stadtbus_broker::{Broker, BrokerError, CellWrite, Cells, Entry, Expect, LogName};
+
+use super::{
+    cursor::Marks,
+    feed::Feed,
+    hanging::Collected,
+    lane::Lane,
+    settled::{PAGE_FACTS_MAX, Page},
+};
+use crate::log::{RETRY_LOG, SETTLED_LOG};
+
+/// The bucket of cursors; the key is `<partner>.<subscription>`.
+pub const CURSORS: &str = "CURSORS";
+/// Cursors in one atomic write.
+const GROUP_MAX: usize = 500;
+
+/// Writes for all lanes of one process.
+pub struct Ledger {
+    broker: Arc<dyn Broker>,
+    cursors: Arc<dyn Cells>,
+    settled: LogName,
+    retries: LogName,
+}
+
+impl Ledger {
+    /// Opens the ledger.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn open(broker: Arc<dyn Broker>) -> Result<Self, BrokerError> {
+        let cursors = broker.cells(CURSORS).await?;
+        Ok(Self {
+            broker,
+            cursors,
+            settled: LogName::new(SETTLED_LOG)?,
+            retries: LogName::new(RETRY_LOG)?,
+        })
+    }
+
+    /// The cursors of one lane as they were written last, with their revision.
+    ///
+    /// # Errors
+    /// When the broker does not answer. Marks that cannot be read are an error and not a fresh start.
+    pub async fn marks(&self, key: &str) -> Result<(Marks, Option<u64>), BrokerError> {
+        match self.cursors.get(key).await? {
+            None => Ok((Marks::default(), None)),
+            Some(cell) => match serde_json::from_slice(&cell.value) {
+                Ok(marks) => Ok((marks, Some(cell.revision))),
+                Err(error) => Err(BrokerError::Refused(format!(
+                    "the cursor {key} cannot be read: {error}"
+                ))),
+            },
+        }
+    }
+
+    /// Writes what the lanes have to tell. `all` writes clean cursors that moved, too. Returns the lanes whose
+    /// cursor somebody else has written: they are not ours any more.
+    pub async fn flush(
+        &self,
+        lanes: &[Arc<Lane>],
+        feeds: &BTreeMap<LogName, Arc<Feed>>,
+        all: bool,
+    ) -> Vec<Arc<Lane>> {
+        let mut collected = Vec::new();
+        for lane in lanes {
+            if let Some(one) = lane.collect(|log| feeds.get(log).map(|feed| feed.position()), all) {
+                collected.push((Arc::clone(lane), one));
+            }
+        }
+        let mut lost = Vec::new();
+        while !collected.is_empty() {
+            let group = collected.split_off(collected.len().saturating_sub(GROUP_MAX));
+            lost.extend(self.flush_group(group).await);
+        }
+        lost
+    }
+
+    async fn flush_group(&self, group: Vec<(Arc<Lane>, Collected)>) -> Vec<Arc<Lane>> {
+        if let Err(error) = self.write_facts(&group).await {
+            tracing::warn!(%error, "Settle facts could not be written; they are kept for the next flush.");
+            give_back(group);
+            return Vec::new();
+        }
+        let mut lost = Vec::new();
+        let writes = group.iter().map(|(lane, one)| cursor_write(lane, one)).collect();
+        let kept = match self.cursors.write_all(writes).await {
+            Ok(revisions) => {
+                for ((lane, one), revision) in group.iter().zip(revisions) {
+                    lane.written(one.marks.clone(), revision);
+                }
+                group
+            }
+            Err(BrokerError::Conflict(_)) => self.write_singly(group, &mut lost).await,
+            Err(error) => {
+                tracing::warn!(%error, "Cursors could not be written; they are kept for the next flush.");
+                give_back(
+                    group
+                        .into_iter()
+                        .map(|(lane, one)| {
+                            (
+                                lane,
+                                Collected {
+                                    facts: Vec::new(),
+                                    ..one
+                                },
+                            )
+                        })
+                        .collect(),
+                );
+                return Vec::new();
+            }
+        };
+        self.end_retries(kept).await;
+        lost
+    }
+
+    async fn write_facts(&self, group: &[(Arc<Lane>, Collected)]) -> Result<(), BrokerError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for (lane, one) in group {
+            for facts in one.facts.chunks(PAGE_FACTS_MAX) {
+                let page = Page {
+                    plugin: lane.order.plugin_name(),
+                    facts: facts.to_vec(),
+                };
+                let entry = page.entry(lane.order.partner(), lane.order.id());
+                entries.push(entry.map_err(|error| BrokerError::Refused(error.to_string()))?);
+            }
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        // A page that was written twice is harmless; a page that was not written is not.
+        self.broker
+            .append_all(&self.settled, entries)
+            .await
+            .into_iter()
+            .try_for_each(|outcome| outcome.map(drop))
+    }
+
+    /// One of the group lost its lane: find out which, and write the others.
+    async fn write_singly(
+        &self,
+        group: Vec<(Arc<Lane>, Collected)>,
+        lost: &mut Vec<Arc<Lane>>,
+    ) -> Vec<(Arc<Lane>, Collected)> {
+        let mut kept = Vec::new();
+        for (lane, one) in group {
+            match self.cursors.write(cursor_write(&lane, &one)).await {
+                Ok(revision) => {
+                    lane.written(one.marks.clone(), revision);
+                    kept.push((lane, one));
+                }
+                Err(BrokerError::Conflict(_)) => {
+                    tracing::error!(subscription = %lane.order.id(), "Another process wrote this lane's cursor; the lane is let go.");
+                    lost.push(lane);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "A cursor could not be written; it is kept for the next flush.");
+                    lane.give_back(Collected {
+                        facts: Vec::new(),
+                        ..one
+                    });
+                }
+            }
+        }
+        kept
+    }
+
+    async fn end_retries(&self, group: Vec<(Arc<Lane>, Collected)>) {
+        for (lane, one) in group {
+            let mut left = Vec::new();
+            for position in one.due_done {
+                if let Err(error) = self.broker.remove(&self.retries, position).await {
+                    tracing::warn!(%error, position, "A settled retry could not be removed yet.");
+                    left.push(position);
+                }
+            }
+            if !left.is_empty() {
+                lane.give_back(Collected {
+                    facts: Vec::new(),
+                    due_done: left,
+                    marks: Marks::default(),
+                    revision: None,
+                });
+            }
+        }
+    }
+}
+
+fn cursor_write(lane: &Lane, one: &Collected) -> CellWrite {
+    let value = serde_json::to_vec(&one.marks).unwrap_or_default();
+    let expect = one.revision.map_or(Expect::Absent, Expect::Revision);
+    CellWrite {
+        key: lane.order.key(),
+        value: Some(Bytes::from(value)),
+        expect,
+        ttl: None,
+    }
+}
+
+fn give_back(group: Vec<(Arc<Lane>, Collected)>) {
+    for (lane, one) in group {
+        lane.give_back(one);
+    }
+}

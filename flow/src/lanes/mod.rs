@@ -1,0 +1,228 @@
+//! What dispatch runs on: shared readers, a lane for each subscription, durable cursors, leases.
+//!
+//! ```text
+//!  log ──> Feed (one shared reader) ──matcher──> Lane (queue, retries, leases) ──runner──> Dispatcher::carry
+//!    └───> catch_up (a lane's own reader, while it is behind) ──────┘
+//! ```
+//!
+//! *Promise*: each lane works in one process at a time ([`lease`]), from where its cursor stands ([`cursor`],
+//! [`ledger`]); a lane that is slow, dead or new never holds up another.
+
+mod catch_up;
+pub mod cursor;
+mod due;
+mod feed;
+mod figures;
+mod hanging;
+mod item;
+mod lane;
+pub mod lease;
+pub mod ledger;
+pub mod pauses;
+mod receive;
+mod reconcile;
+mod runner;
+pub mod settled;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use due::DueIndex;
+pub use due::DueRetry;
+pub use feed::Feed;
+pub use figures::LaneReport;
+pub use item::{AttemptNote, Item, Outcome};
+pub use lane::{Figures, Lane, Offer, Pause, Standing};
+use lease::{Holder, LeaseChange, Leases};
+use ledger::Ledger;
+pub use receive::{Handed, Settlement};
+use stadtbus_broker::{Broker, BrokerError, LogName};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Limits, city::Cities, dispatch::Dispatcher, log::own_log_specs, route::Matcher};
+
+/// The bucket of leases.
+const LEASES: &str = "LEASES";
+
+/// The matcher and the lanes that work in this process, by the same index. Replaced as a whole.
+#[derive(Default)]
+pub struct Routing {
+    /// All orders of the city, compiled.
+    pub matcher: Matcher,
+    lanes: Vec<Option<Arc<Lane>>>,
+}
+
+impl Routing {
+    fn lane(&self, index: u32) -> Option<&Arc<Lane>> {
+        self.lanes.get(usize::try_from(index).ok()?)?.as_ref()
+    }
+}
+
+/// A lane at work.
+struct Working {
+    lane: Arc<Lane>,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// All lanes of one process.
+pub struct Lanes {
+    broker: Arc<dyn Broker>,
+    cities: Arc<Cities>,
+    dispatcher: Arc<Dispatcher>,
+    limits: Limits,
+    routing: Arc<ArcSwap<Routing>>,
+    working: Mutex<BTreeMap<String, Working>>,
+    feeds: Mutex<BTreeMap<LogName, Arc<Feed>>>,
+    due: Arc<DueIndex>,
+    ledger: Ledger,
+    readers: Arc<Semaphore>,
+    leases: tokio::sync::Mutex<Leases>,
+    member: String,
+    stop: CancellationToken,
+}
+
+impl Lanes {
+    /// Opens what the lanes need in the broker. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn open(
+        broker: Arc<dyn Broker>,
+        cities: Arc<Cities>,
+        dispatcher: Arc<Dispatcher>,
+        limits: Limits,
+        holder: &Holder,
+    ) -> Result<Arc<Self>, BrokerError> {
+        for spec in own_log_specs(&limits)? {
+            broker.ensure_log(&spec).await?;
+        }
+        let ttl = Duration::from_millis(limits.lease_ttl_ms);
+        let leases = Leases::new(broker.cells(LEASES).await?, holder, limits.lease_groups, ttl)?;
+        Ok(Arc::new(Self {
+            ledger: Ledger::open(Arc::clone(&broker)).await?,
+            readers: Arc::new(Semaphore::new(limits.catch_up_readers_max)),
+            broker,
+            cities,
+            dispatcher,
+            limits,
+            routing: Arc::default(),
+            working: Mutex::default(),
+            feeds: Mutex::default(),
+            due: Arc::default(),
+            leases: tokio::sync::Mutex::new(leases),
+            member: holder.member.clone(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
+    fn working(&self) -> MutexGuard<'_, BTreeMap<String, Working>> {
+        self.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn feeds(&self) -> MutexGuard<'_, BTreeMap<LogName, Arc<Feed>>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs until [`Lanes::shutdown`]: leases, changes of the city, flushes.
+    pub async fn run(self: Arc<Self>) {
+        let due = tokio::spawn(due::run(
+            Arc::clone(&self.broker),
+            Arc::clone(&self.due),
+            self.stop.clone(),
+        ));
+        let mut cities = self.cities.changes();
+        let mut lease_tick = tokio::time::interval(self.leases.lock().await.interval());
+        let mut flush_tick = tokio::time::interval(Duration::from_millis(self.limits.flush_interval_ms));
+        lease_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        flush_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                _ = lease_tick.tick() => self.tend_leases().await,
+                _ = flush_tick.tick() => self.flush(false).await,
+                changed = cities.changed() => match changed {
+                    Ok(()) => self.reconcile().await,
+                    Err(_) => break,
+                },
+            }
+        }
+        due.abort();
+    }
+
+    async fn tend_leases(&self) {
+        let changes = self.leases.lock().await.tick().await;
+        if changes.is_empty() {
+            return;
+        }
+        for change in &changes {
+            match change {
+                LeaseChange::Gained(_) => {}
+                LeaseChange::Lost(group) => self.stop_group(*group, false).await,
+                LeaseChange::Surplus(group) => {
+                    self.stop_group(*group, true).await;
+                    self.leases.lock().await.free(*group).await;
+                }
+            }
+        }
+        self.reconcile().await;
+    }
+
+    async fn flush(&self, all: bool) {
+        let lanes: Vec<_> = self
+            .working()
+            .values()
+            .map(|working| Arc::clone(&working.lane))
+            .collect();
+        let feeds = self.feeds().clone();
+        for lost in self.ledger.flush(&lanes, &feeds, all).await {
+            self.stop_lane(&lost.order.key(), false).await;
+        }
+    }
+
+    /// Stops taking, lets deliveries under way end, writes all cursors, gives the leases back.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        let keys: Vec<_> = self.working().keys().cloned().collect();
+        let drained = futures_util::future::join_all(keys.iter().map(|key| self.halt(key)));
+        if tokio::time::timeout(Duration::from_millis(self.limits.drain_timeout_ms), drained)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "Deliveries were still under way when the drain time was over; they are made again after the restart."
+            );
+        }
+        self.flush(true).await;
+        self.leases.lock().await.free_all().await;
+    }
+
+    /// The lane of a subscription, if it works in this process.
+    #[must_use]
+    pub fn lane(&self, subscription: &str) -> Option<Arc<Lane>> {
+        self.working()
+            .values()
+            .find(|working| working.lane.order.id().as_str() == subscription)
+            .map(|working| Arc::clone(&working.lane))
+    }
+
+    /// The name of this process among the holders of leases.
+    #[must_use]
+    pub fn member(&self) -> &str {
+        &self.member
+    }
+
+    /// Who works for a subscription, if not this process.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn holder_of(&self, key: &str) -> Result<Option<Holder>, BrokerError> {
+        let cells = self.broker.cells(LEASES).await?;
+        Leases::holder_of(&*cells, lease::group_of(key, self.limits.lease_groups)).await
+    }
+}

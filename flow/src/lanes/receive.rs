@@ -1,0 +1,164 @@
+//! How receivers take events themselves: lease, acknowledge, release, reject, extend; and the live stream.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    item::{AttemptNote, Item, Outcome, Waiting},
+    lane::Lane,
+};
+use crate::{
+    deliver::pull::Handle,
+    log::{Logged, millis_now},
+};
+
+/// An event handed to a receiver.
+#[derive(Debug, Clone)]
+pub struct Handed {
+    /// What the receiver acknowledges with. Unguessable.
+    pub handle: String,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The event.
+    pub logged: Arc<Logged>,
+}
+
+/// What a receiver does with the events it holds.
+#[derive(Debug, Clone)]
+pub enum Settlement {
+    /// It has them; they are delivered.
+    Acknowledge,
+    /// It gives them back, to be handed out again after the delay.
+    Release(Duration),
+    /// It will never take them: dead letters, with its reason.
+    Reject(String),
+    /// It needs more time.
+    Extend(Duration),
+}
+
+impl Lane {
+    /// Leases up to `max` events for `ttl`, waiting up to `wait` for the first.
+    pub async fn receive(&self, max: usize, wait: Duration, ttl: Duration) -> Vec<Handed> {
+        let until = tokio::time::Instant::now() + wait;
+        loop {
+            let work = self.work.notified();
+            tokio::pin!(work);
+            work.as_mut().enable();
+            let handed = self.lease(max, ttl);
+            if !handed.is_empty() || tokio::time::timeout_at(until, work).await.is_err() {
+                return handed;
+            }
+        }
+    }
+
+    fn lease(&self, max: usize, ttl: Duration) -> Vec<Handed> {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.paused.is_some() {
+            return Vec::new();
+        }
+        let mut handed = Vec::new();
+        while handed.len() < max && state.leases.room() > 0 {
+            let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
+            let next = if due {
+                state.waiting.pop().map(|waiting| waiting.item)
+            } else {
+                state.ready.pop_front()
+            };
+            let Some(mut item) = next else { break };
+            item.attempts += 1;
+            let (attempt, logged) = (item.attempts, Arc::clone(&item.logged));
+            match state.leases.lease(item, now, ttl) {
+                Ok(handle) => handed.push(Handed {
+                    handle: handle.to_string(),
+                    attempt,
+                    logged,
+                }),
+                Err(item) => {
+                    state.ready.push_front(item);
+                    break;
+                }
+            }
+        }
+        handed
+    }
+
+    /// Settles what `handles` stand for. Returns how many were known, those that were not (their lease ran out,
+    /// or they were settled before), and, for a rejection, the events to bury.
+    pub fn settle_handles(
+        &self,
+        handles: &[String],
+        settlement: &Settlement,
+    ) -> (usize, Vec<String>, Vec<Item>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let mut unknown = Vec::new();
+        let mut rejected = Vec::new();
+        let mut known = 0;
+        for handle in handles {
+            let named = Handle::parse(handle);
+            if let Settlement::Extend(ttl) = settlement {
+                let extended = named.is_some_and(|named| state.leases.extend(named, now, *ttl));
+                if extended {
+                    known += 1
+                } else {
+                    unknown.push(handle.clone())
+                }
+                continue;
+            }
+            let Some(item) = named.and_then(|named| state.leases.settle(named)) else {
+                unknown.push(handle.clone());
+                continue;
+            };
+            known += 1;
+            match settlement {
+                Settlement::Acknowledge => state.settle(item, Outcome::Delivered, None, None),
+                Settlement::Release(delay) => state.waiting.push(Waiting {
+                    at: now + *delay,
+                    item,
+                }),
+                Settlement::Reject(_) => {
+                    // Carried by the caller until the dead letter is written.
+                    state.carried += 1;
+                    rejected.push(item);
+                }
+                Settlement::Extend(_) => {}
+            }
+        }
+        drop(state);
+        self.room.notify_waiters();
+        self.work.notify_one();
+        (known, unknown, rejected)
+    }
+
+    /// Takes back what was leased too long. Events that used up their attempts are returned with the reason, to
+    /// be buried.
+    pub(super) fn end_leases(&self, now: Instant) -> Vec<(Item, &'static str, String)> {
+        let mut state = self.state();
+        let expired = state.leases.expire(now);
+        if expired.is_empty() {
+            return Vec::new();
+        }
+        let most = self.order.subscription().delivery.attempts_max;
+        let mut exhausted = Vec::new();
+        for mut item in expired {
+            item.note(AttemptNote {
+                at_ms: millis_now(),
+                code: "SB-2008".to_owned(),
+                detail: "The lease ran out.".to_owned(),
+            });
+            if item.attempts >= most {
+                state.carried += 1;
+                let detail = format!("The lease ran out {} times.", item.attempts);
+                exhausted.push((item, "SB-3008", detail));
+            } else {
+                state.waiting.push(Waiting { at: now, item });
+            }
+        }
+        drop(state);
+        self.work.notify_one();
+        exhausted
+    }
+}

@@ -1,0 +1,198 @@
+//! Lanes follow the city and the leases: what is missing is started, what is not ours any more is stopped.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use stadtbus_broker::{BrokerError, LogName, ReadFrom, ReadOptions};
+use tokio_util::sync::CancellationToken;
+
+use super::{Feed, Lanes, Routing, Working, cursor::Mark, lane::Lane, lease, pauses, runner::Runner};
+use crate::{
+    city::LiveCity,
+    route::{Matcher, Order},
+};
+
+/// A feed starts so far back at most for lanes that are a little behind; the others read by themselves.
+const FEED_REACH_MAX: u64 = 10_000;
+
+impl Lanes {
+    /// Brings the lanes in line with the city and the leases, and publishes the routing table.
+    pub(super) async fn reconcile(&self) {
+        let Ok(city) = self.cities.current() else { return };
+        let wanted = self.wanted(&city).await;
+        let keys: BTreeSet<String> = wanted.iter().map(|order| order.key()).collect();
+        let stale: Vec<String> = self
+            .working()
+            .iter()
+            .filter(|(key, working)| {
+                !keys.contains(*key)
+                    || wanted.iter().any(|order| {
+                        order.key() == **key && order.fingerprint() != working.lane.order.fingerprint()
+                    })
+            })
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in stale {
+            self.stop_lane(&key, true).await;
+        }
+        let mut fresh = Vec::new();
+        for order in &wanted {
+            if self.working().contains_key(&order.key()) {
+                continue;
+            }
+            match self.prepare(&city, order).await {
+                Ok(lane) => fresh.push(lane),
+                Err(error) => {
+                    tracing::error!(subscription = %order.id(), %error, "A lane cannot start; it is tried again with the next lease renewal.")
+                }
+            }
+        }
+        self.open_feeds(&city, &fresh).await;
+        for lane in fresh {
+            self.start(lane);
+        }
+        self.publish_routing(&city);
+    }
+
+    async fn wanted(&self, city: &LiveCity) -> Vec<Arc<Order>> {
+        let leases = self.leases.lock().await;
+        city.orders
+            .iter()
+            .filter(|order| leases.holds(lease::group_of(&order.key(), self.limits.lease_groups)))
+            .cloned()
+            .collect()
+    }
+
+    async fn prepare(&self, city: &LiveCity, order: &Arc<Order>) -> Result<Arc<Lane>, BrokerError> {
+        let (mut marks, revision) = self.ledger.marks(&order.key()).await?;
+        let paused = pauses::read(&*self.broker, &order.key()).await?;
+        let logs = city.logs_of(order)?;
+        for log in &logs {
+            // A log that came to the subscription by a change begins now, not at its first event.
+            if !marks.logs.contains_key(log.as_str()) {
+                let seen = self.broker.state(log).await?.last;
+                marks.logs.insert(
+                    log.as_str().to_owned(),
+                    Mark {
+                        seen,
+                        open: Vec::new(),
+                    },
+                );
+            }
+        }
+        Ok(Arc::new(Lane::new(
+            Arc::clone(order),
+            &logs,
+            marks,
+            revision,
+            paused,
+            &self.limits,
+        )))
+    }
+
+    /// Starts the shared readers that are missing, far enough back for the lanes that are nearly level.
+    async fn open_feeds(&self, city: &LiveCity, fresh: &[Arc<Lane>]) {
+        for log in city.logs() {
+            if self.feeds().contains_key(&log) {
+                continue;
+            }
+            if let Err(error) = self.open_feed(log.clone(), fresh).await {
+                tracing::error!(%log, %error, "A log cannot be read; it is tried again with the next lease renewal.");
+            }
+        }
+    }
+
+    async fn open_feed(&self, log: LogName, fresh: &[Arc<Lane>]) -> Result<(), BrokerError> {
+        let last = self.broker.state(&log).await?.last;
+        let reach = last.saturating_sub(FEED_REACH_MAX);
+        let nearest = fresh
+            .iter()
+            .filter_map(|lane| lane.next(&log))
+            .filter(|next| *next > reach)
+            .min();
+        let start = nearest.map_or(last, |next| (next - 1).min(last));
+        let options = ReadOptions {
+            from: ReadFrom::Position(start + 1),
+            subject: None,
+            headers_only: false,
+        };
+        let stream = self.broker.read(&log, options).await?;
+        let feed = Arc::new(Feed::new(log.clone(), start, Arc::clone(&self.routing)));
+        self.feeds().insert(log, Arc::clone(&feed));
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = feed.run(stream) => {}
+            }
+        });
+        Ok(())
+    }
+
+    fn start(&self, lane: Arc<Lane>) {
+        let stop = CancellationToken::new();
+        let runner = Runner {
+            lane: Arc::clone(&lane),
+            broker: Arc::clone(&self.broker),
+            cities: Arc::clone(&self.cities),
+            dispatcher: Arc::clone(&self.dispatcher),
+            feeds: self.feeds().clone(),
+            due: Arc::clone(&self.due),
+            readers: Arc::clone(&self.readers),
+            stop: stop.clone(),
+        };
+        let task = tokio::spawn(runner.run());
+        self.working()
+            .insert(lane.order.key(), Working { lane, stop, task });
+    }
+
+    fn publish_routing(&self, city: &LiveCity) {
+        let working = self.working();
+        let lanes = city
+            .orders
+            .iter()
+            .map(|order| working.get(&order.key()).map(|working| Arc::clone(&working.lane)))
+            .collect();
+        drop(working);
+        self.routing.store(Arc::new(Routing {
+            matcher: Matcher::new(city.orders.clone()),
+            lanes,
+        }));
+    }
+
+    /// Stops a lane. `ours` says whether its cursor may still be written.
+    pub(super) async fn stop_lane(&self, key: &str, ours: bool) {
+        self.halt(key).await;
+        let working = self.working().remove(key);
+        if let (Some(working), true) = (working, ours) {
+            let feeds = self.feeds().clone();
+            self.ledger.flush(&[working.lane], &feeds, true).await;
+        }
+    }
+
+    /// Lets a lane's deliveries under way end; it takes no more.
+    pub(super) async fn halt(&self, key: &str) {
+        let task = {
+            let mut working = self.working();
+            let Some(working) = working.get_mut(key) else {
+                return;
+            };
+            working.stop.cancel();
+            std::mem::replace(&mut working.task, tokio::spawn(async {}))
+        };
+        if let Err(error) = task.await {
+            tracing::error!(key, %error, "A lane ended badly; its open events are delivered again.");
+        }
+    }
+
+    pub(super) async fn stop_group(&self, group: u32, ours: bool) {
+        let keys: Vec<_> = self
+            .working()
+            .keys()
+            .filter(|key| lease::group_of(key, self.limits.lease_groups) == group)
+            .cloned()
+            .collect();
+        for key in keys {
+            self.stop_lane(&key, ours).await;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One task for each lane: it takes events as room allows, hands them to the dispatcher, keeps retries in time,
+//! ends leases that ran out, and catches up with logs in which the lane is behind.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use stadtbus_broker::{Broker, LogName};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::{catch_up::catch_up, due::DueIndex, feed::Feed, lane::Lane};
+use crate::{city::Cities, dispatch::Dispatcher};
+
+/// Events of a derivation carried together: their outputs become one group append.
+const DERIVE_GROUP_MAX: usize = 256;
+/// Groups of a derivation under way at one time.
+const DERIVE_GROUPS: usize = 2;
+/// How often leases and due retries are looked at while something may be there.
+const TEND_INTERVAL: Duration = Duration::from_millis(200);
+
+pub(super) struct Runner {
+    pub(super) lane: Arc<Lane>,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) cities: Arc<Cities>,
+    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) feeds: BTreeMap<LogName, Arc<Feed>>,
+    pub(super) due: Arc<DueIndex>,
+    pub(super) readers: Arc<Semaphore>,
+    pub(super) stop: CancellationToken,
+}
+
+impl Runner {
+    /// Runs until stopped, then until what is under way has ended.
+    pub(super) async fn run(self) {
+        let mut carrying: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        let mut catching: FuturesUnordered<BoxFuture<'_, LogName>> = FuturesUnordered::new();
+        let mut caught_by_self: BTreeSet<LogName> = BTreeSet::new();
+        let mut tend = tokio::time::interval(TEND_INTERVAL);
+        tend.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let work = self.lane.work.notified();
+            tokio::pin!(work);
+            work.as_mut().enable();
+            for log in self.lane.behind() {
+                if let Some(feed) = self.feeds.get(&log)
+                    && caught_by_self.insert(log.clone())
+                {
+                    catching.push(Box::pin(self.catch_up(Arc::clone(feed), log)));
+                }
+            }
+            self.take_more(&mut carrying);
+            let retry = self.lane.next_retry();
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = &mut work => {}
+                Some(()) = carrying.next(), if !carrying.is_empty() => {}
+                Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
+                () = at(retry), if retry.is_some() && carrying.len() < self.width() => {}
+                _ = tend.tick() => self.tend().await,
+            }
+        }
+        drop(catching);
+        while carrying.next().await.is_some() {}
+    }
+
+    async fn catch_up(&self, feed: Arc<Feed>, log: LogName) -> LogName {
+        catch_up(
+            Arc::clone(&self.broker),
+            Arc::clone(&self.lane),
+            feed,
+            Arc::clone(&self.readers),
+        )
+        .await;
+        log
+    }
+
+    /// How many groups may be carried at one time.
+    fn width(&self) -> usize {
+        let order = &self.lane.order;
+        if order.is_derivation() {
+            DERIVE_GROUPS
+        } else {
+            order.subscription().delivery.concurrency.max(1) as usize
+        }
+    }
+
+    fn take_more<'a>(&'a self, carrying: &mut FuturesUnordered<BoxFuture<'a, ()>>) {
+        if self.lane.order.hands_out_untransformed() || self.stop.is_cancelled() {
+            return;
+        }
+        // Without a city nothing can be carried; there is none only before the first one was applied.
+        let Ok(city) = self.cities.current() else { return };
+        let group = if self.lane.order.is_derivation() {
+            DERIVE_GROUP_MAX
+        } else {
+            1
+        };
+        while carrying.len() < self.width() {
+            let items = self.lane.take(group);
+            if items.is_empty() {
+                return;
+            }
+            let city = Arc::clone(&city);
+            carrying.push(Box::pin(async move {
+                self.dispatcher.carry(&self.lane, &city, items).await
+            }));
+        }
+    }
+
+    async fn tend(&self) {
+        for (item, code, detail) in self.lane.end_leases(Instant::now()) {
+            self.dispatcher.bury(&self.lane, item, code, detail).await;
+        }
+        self.due.hand_to(&*self.broker, &self.lane).await;
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,98 @@
+//! Settle facts: what became of each event in each subscription, in pages in the log `SETTLED`.
+//!
+//! The journey, the balance and the evidence read them. A page is written before the cursor that it explains,
+//! so a crash can repeat a fact but never lose one; a repeated fact is the truth, for the event was delivered
+//! twice.
+
+use serde::{Deserialize, Serialize};
+use stadtbus_broker::{Entry, Position, Record};
+use stadtbus_event::{PartnerId, SubscriptionId};
+
+use super::item::{AttemptNote, Outcome};
+
+/// Most facts in one page; a page stays well below the broker's largest message.
+pub const PAGE_FACTS_MAX: usize = 2_048;
+
+/// One settle fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// Log of the event.
+    #[serde(rename = "l")]
+    pub log: String,
+    /// Its position there.
+    #[serde(rename = "p")]
+    pub position: Position,
+    /// What became of it.
+    #[serde(rename = "o")]
+    pub outcome: Outcome,
+    /// When, in milliseconds since 1970.
+    #[serde(rename = "t")]
+    pub at_ms: u64,
+    /// Attempts made, the last one included.
+    #[serde(rename = "a", default = "one", skip_serializing_if = "is_one")]
+    pub attempts: u32,
+    /// Code of the reason, if there is one.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The reason in words, without payload.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The failed attempts before.
+    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<AttemptNote>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over by reference"
+)]
+fn is_one(attempts: &u32) -> bool {
+    *attempts == 1
+}
+
+/// A page of facts of one subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// The plugin that transformed the events, `partner/name@version+digest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+    /// The facts, in the order in which they came about.
+    pub facts: Vec<Fact>,
+}
+
+/// The subject of a subscription's pages.
+#[must_use]
+pub fn subject(partner: &PartnerId, subscription: &SubscriptionId) -> String {
+    format!("settled.{partner}.{subscription}")
+}
+
+impl Page {
+    /// The page as a log entry.
+    ///
+    /// # Errors
+    /// Never; the type can always be written as JSON.
+    pub fn entry(
+        &self,
+        partner: &PartnerId,
+        subscription: &SubscriptionId,
+    ) -> Result<Entry, serde_json::Error> {
+        Ok(Entry {
+            subject: subject(partner, subscription),
+            headers: Vec::new(),
+            payload: serde_json::to_vec(self)?.into(),
+            message_id: None,
+        })
+    }
+
+    /// Reads a page back.
+    ///
+    /// # Errors
+    /// When the record is not a page.
+    pub fn read(record: &Record) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(&record.payload)
+    }
+}

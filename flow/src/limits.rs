@@ -1,0 +1,133 @@
+//! Every limit of the flow: a name with its unit, a default, and a bound.
+//!
+//! The sentences an operator reads stand in the default configuration file of the server, which is the
+//! reference; this type carries the values and refuses what lies outside the bounds.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Limits of both halves of the flow. [`Limits::default`] is what ships.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest event accepted, attributes and data together, in bytes. CloudEvents (CORE-9) demands at
+    /// least 64 KiB.
+    pub event_bytes_max: usize,
+    /// Largest HTTP request body, in bytes; bounds a batch.
+    pub body_bytes_max: usize,
+    /// Most events in one batch.
+    pub batch_events_max: usize,
+    /// Most requests being accepted at one time; one more is answered 429.
+    pub accept_inflight_max: usize,
+    /// How long one request may take until it is answered 503, in milliseconds.
+    pub accept_timeout_ms: u64,
+    /// How often an event may be derived from a derived event before the chain is cut.
+    pub hops_max: u32,
+    /// Most events waiting in one lane; a lane that is full leaves the shared reader and catches up later.
+    pub lane_queue_max: usize,
+    /// Most bytes of events waiting in one lane.
+    pub lane_queue_bytes_max: usize,
+    /// Longest delay before a retry that stays in the lane; a longer one becomes a scheduled message.
+    pub lane_retry_delay_ms_max: u64,
+    /// Most events of one lane that wait for a retry inside the lane.
+    pub lane_retries_max: usize,
+    /// How often dirty cursors and settle facts are written, in milliseconds.
+    pub flush_interval_ms: u64,
+    /// Most lanes that catch up from their own reader at one time.
+    pub catch_up_readers_max: usize,
+    /// Most subscription groups; the unit in which several bus processes share the lanes.
+    pub lease_groups: u32,
+    /// How long a lease lasts without renewal, in milliseconds. A process that died is replaced after it.
+    pub lease_ttl_ms: u64,
+    /// How long scheduled retries, dead letters and settle facts are kept, in days.
+    pub ledger_age_days_max: u64,
+    /// Size of one partner's log, in bytes; a full log answers 503, not silence.
+    pub log_bytes_max: u64,
+    /// How long accepted events are kept, in days.
+    pub log_age_days_max: u64,
+    /// How long the broker remembers event ids to recognise a repeat, in seconds.
+    pub duplicate_window_s: u64,
+    /// How long shutdown waits for deliveries under way, in milliseconds.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            event_bytes_max: 256 * 1024,
+            body_bytes_max: 8 * 1024 * 1024,
+            batch_events_max: 1_000,
+            accept_inflight_max: 2_048,
+            accept_timeout_ms: 10_000,
+            hops_max: 8,
+            lane_queue_max: 1_024,
+            lane_queue_bytes_max: 4 * 1024 * 1024,
+            lane_retry_delay_ms_max: 10_000,
+            lane_retries_max: 256,
+            flush_interval_ms: 1_000,
+            catch_up_readers_max: 64,
+            lease_groups: 16,
+            lease_ttl_ms: 10_000,
+            ledger_age_days_max: 90,
+            log_bytes_max: 4 * 1024 * 1024 * 1024,
+            log_age_days_max: 90,
+            duplicate_window_s: 120,
+            drain_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks every value against its bound.
+    ///
+    /// # Errors
+    /// The name of the first limit out of bounds and the bounds, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        let bounds: [(&str, u64, u64, u64); 19] = [
+            (
+                "event_bytes_max",
+                self.event_bytes_max as u64,
+                64 << 10,
+                900 << 10,
+            ),
+            ("body_bytes_max", self.body_bytes_max as u64, 64 << 10, 64 << 20),
+            ("batch_events_max", self.batch_events_max as u64, 1, 10_000),
+            ("accept_inflight_max", self.accept_inflight_max as u64, 1, 65_536),
+            ("accept_timeout_ms", self.accept_timeout_ms, 100, 60_000),
+            ("hops_max", u64::from(self.hops_max), 1, 64),
+            ("lane_queue_max", self.lane_queue_max as u64, 16, 65_536),
+            (
+                "lane_queue_bytes_max",
+                self.lane_queue_bytes_max as u64,
+                1 << 20,
+                256 << 20,
+            ),
+            ("lane_retry_delay_ms_max", self.lane_retry_delay_ms_max, 0, 60_000),
+            ("lane_retries_max", self.lane_retries_max as u64, 0, 65_536),
+            ("flush_interval_ms", self.flush_interval_ms, 50, 1_000),
+            ("catch_up_readers_max", self.catch_up_readers_max as u64, 1, 1_024),
+            ("lease_groups", u64::from(self.lease_groups), 1, 256),
+            ("lease_ttl_ms", self.lease_ttl_ms, 2_000, 60_000),
+            ("ledger_age_days_max", self.ledger_age_days_max, 1, 3_650),
+            ("log_bytes_max", self.log_bytes_max, 1 << 20, 1 << 50),
+            ("log_age_days_max", self.log_age_days_max, 1, 3_650),
+            ("duplicate_window_s", self.duplicate_window_s, 1, 86_400),
+            ("drain_timeout_ms", self.drain_timeout_ms, 0, 120_000),
+        ];
+        for (name, value, least, most) in bounds {
+            if value < least || value > most {
+                return Err(format!(
+                    "limits.{name} must be between {least} and {most}, but is {value}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Limits::accept_timeout_ms`] as a duration.
+    #[must_use]
+    pub fn accept_timeout(&self) -> Duration {
+        Duration::from_millis(self.accept_timeout_ms)
+    }
+}

@@ -1,0 +1,247 @@
+//! A partner's plugin between the log and the receiver, or between a partner's own format and the log.
+//!
+//! *Promise*: a plugin can only fail its own partner's events (P5). It gets the input, its configuration, its
+//! tables and the state under its declared key, and nothing else; what it gives back is validated against the
+//! contract like any publication, and its identity is ours ([`identity`]). *Why here*: after routing, because
+//! only a delivery that is allowed may cost a plugin run.
+//!
+//! Commit order for plugins with state: outputs (with deterministic ids), then state (which remembers the
+//! input it includes), then the cursor. A crash anywhere repeats, and repeats change nothing.
+
+pub mod identity;
+mod state;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use stadtbus_contracts::Registry;
+use stadtbus_event::Event;
+use stadtbus_plugin_host::{Answer, Draft, Failure, Input, Job, Plugin, Pool, StateChange, Tables, Verdict};
+pub use state::{Held, STATE, StateStore};
+
+use crate::log::Logged;
+
+/// Why an event could not be transformed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransformError {
+    /// `SB-41xx`, or `SB-15xx` when the state could not be read.
+    pub code: &'static str,
+    /// One sentence, without payload.
+    pub detail: String,
+    /// Whether another attempt can help: only trouble with the broker, for a plugin is a pure function.
+    pub transient: bool,
+}
+
+impl TransformError {
+    pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            transient: false,
+        }
+    }
+}
+
+impl From<Failure> for TransformError {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.code, failure.detail)
+    }
+}
+
+impl From<stadtbus_broker::BrokerError> for TransformError {
+    fn from(error: stadtbus_broker::BrokerError) -> Self {
+        Self {
+            code: error.code(),
+            detail: error.to_string(),
+            transient: true,
+        }
+    }
+}
+
+/// What a plugin made of one input.
+#[derive(Debug)]
+pub enum Transformed {
+    /// Events without identity yet.
+    Drafts(Vec<Draft>),
+    /// Foreign bytes for the receiver.
+    Encoded {
+        /// Media type of the body.
+        content_type: String,
+        /// The body.
+        body: Bytes,
+    },
+    /// Nothing, and why.
+    Dropped {
+        /// The plugin's own code.
+        code: String,
+        /// In words.
+        reason: String,
+    },
+}
+
+/// What a plugin made of one input, and the state that follows from it.
+#[derive(Debug)]
+pub struct Step {
+    /// The outputs.
+    pub result: Transformed,
+    /// The change of state under the key of the input.
+    pub state: StateChange,
+}
+
+/// One plugin in one place: the component, its configuration, its tables, its state.
+#[derive(Clone)]
+pub struct Transform {
+    plugin: Arc<Plugin>,
+    pool: Arc<Pool>,
+    config: Bytes,
+    tables: Tables,
+    /// State of this place, if the plugin keeps any.
+    pub state: Option<StateStore>,
+}
+
+impl Transform {
+    /// Puts `plugin` in its place.
+    #[must_use]
+    pub fn new(
+        plugin: Arc<Plugin>,
+        pool: Arc<Pool>,
+        config: Bytes,
+        tables: Tables,
+        state: Option<StateStore>,
+    ) -> Self {
+        Self {
+            plugin,
+            pool,
+            config,
+            tables,
+            state,
+        }
+    }
+
+    /// `partner/name@version+digest`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let manifest = self.plugin.manifest();
+        format!(
+            "{}/{}@{}+{}",
+            manifest.partner,
+            manifest.plugin,
+            manifest.version,
+            self.plugin.digest()
+        )
+    }
+
+    /// The state key of an event under the plugin's manifest.
+    ///
+    /// # Errors
+    /// When the plugin declares a key that the event does not have.
+    pub fn key_of_event(&self, logged: &Logged) -> Result<Option<String>, TransformError> {
+        Ok(stadtbus_plugin_host::state_key(
+            self.plugin.manifest(),
+            &Input::Event(Arc::clone(&logged.event)),
+        )?)
+    }
+
+    /// The state key of foreign bytes.
+    ///
+    /// # Errors
+    /// When the plugin declares a key that the bytes do not have.
+    pub fn key_of_raw(&self, input: &Input) -> Result<Option<String>, TransformError> {
+        Ok(stadtbus_plugin_host::state_key(self.plugin.manifest(), input)?)
+    }
+
+    /// Runs the plugin once on each event, without state.
+    pub async fn run_events(&self, events: Vec<Arc<Event>>) -> Vec<Result<Step, TransformError>> {
+        let jobs = events
+            .into_iter()
+            .map(|event| self.job(Input::Event(event), None))
+            .collect();
+        let answers = self.pool.run_batch(&self.plugin, jobs).await;
+        answers.into_iter().map(step).collect()
+    }
+
+    /// Runs the plugin once, with the state that it keeps under the input's key.
+    ///
+    /// # Errors
+    /// What the plugin did wrong, or that it rejected the input.
+    pub async fn run_one(&self, input: Input, state: Option<Bytes>) -> Result<Step, TransformError> {
+        let mut answers = self
+            .pool
+            .run_batch(&self.plugin, vec![self.job(input, state)])
+            .await;
+        answers.pop().map_or_else(
+            || Err(TransformError::new("SB-1405", "The plugin pool gave no answer.")),
+            step,
+        )
+    }
+
+    /// Whether the plugin may publish this type.
+    #[must_use]
+    pub fn produces(&self, ty: &str) -> bool {
+        self.plugin
+            .manifest()
+            .produces
+            .iter()
+            .any(|produced| produced.as_str() == ty)
+    }
+
+    fn job(&self, input: Input, state: Option<Bytes>) -> Job {
+        Job {
+            input,
+            config: self.config.clone(),
+            state,
+            tables: self.tables.clone(),
+        }
+    }
+}
+
+fn step(answer: Result<Answer, Failure>) -> Result<Step, TransformError> {
+    let answer = answer?;
+    let result = match answer.verdict {
+        Verdict::Events(drafts) => Transformed::Drafts(drafts),
+        Verdict::Encoded {
+            content_type, body, ..
+        } => Transformed::Encoded { content_type, body },
+        Verdict::Drop(reason) => Transformed::Dropped {
+            code: reason.code,
+            reason: reason.text,
+        },
+        Verdict::Reject(reason) => {
+            return Err(TransformError::new(
+                "SB-4108",
+                format!("{}: {}", reason.code, reason.text),
+            ));
+        }
+    };
+    Ok(Step {
+        result,
+        state: answer.state,
+    })
+}
+
+/// Checks what a plugin wants to publish or hand out against the contract of its type.
+///
+/// # Errors
+/// `SB-4106` with the contract's own words.
+pub fn check_output(
+    registry: &Registry,
+    publisher: &stadtbus_event::PartnerId,
+    event: &Event,
+) -> Result<String, TransformError> {
+    match registry.validate(publisher, event, std::time::SystemTime::now()) {
+        Ok(compiled) => {
+            let contract = compiled.contract();
+            Ok(format!("{}@{}", contract.id, contract.version))
+        }
+        Err(violation) => Err(TransformError::new(
+            "SB-4106",
+            format!("output violates its contract: {violation}"),
+        )),
+    }
+}
+
+impl From<TransformError> for crate::Refusal {
+    fn from(error: TransformError) -> Self {
+        Self::new(error.code, error.detail)
+    }
+}

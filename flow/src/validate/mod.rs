@@ -1,0 +1,92 @@
+//! Step three of half one: may this publisher say this, and does it say what its contract promises?
+//!
+//! *Promise*: nothing enters the log that its own contract does not describe. *Refuses*: a `source` that is not
+//! the publisher's, a type without a contract or with somebody else's, data that the contract's schema does
+//! not allow, each with the place in the event. *Why here*: last before the log, because it is the dearest
+//! check, and because after the log nobody can be told "no" any more.
+
+use std::time::SystemTime;
+
+use stadtbus_contracts::Registry;
+use stadtbus_event::Event;
+
+use crate::{Refusal, authenticate::Principal};
+
+/// Checks an event of `principal` and names the contract it was validated against, `<id>@<version>`.
+///
+/// # Errors
+/// `SB-1306`, `SB-1307` and `SB-12xx`.
+pub fn admit(
+    registry: &Registry,
+    principal: &Principal,
+    event: &Event,
+    now: SystemTime,
+) -> Result<String, Refusal> {
+    owns_source(registry, principal, event.source())?;
+    contract(registry, principal, event, now)
+}
+
+/// Checks an event that a route's plugin made for `principal`: its source is the route's, not the publisher's
+/// to choose.
+///
+/// # Errors
+/// `SB-12xx`.
+pub fn contract(
+    registry: &Registry,
+    principal: &Principal,
+    event: &Event,
+    now: SystemTime,
+) -> Result<String, Refusal> {
+    match registry.validate(&principal.partner, event, now) {
+        Ok(compiled) => Ok(reference(compiled.contract())),
+        Err(violation) => Err(Refusal {
+            pointer: violation.pointer,
+            hint: violation.hint.map(|hint| hint.en.into()),
+            ..Refusal::new(violation.code, violation.detail.en)
+        }),
+    }
+}
+
+/// How a contract is named in receipts, journeys and the log: `<id>@<version>`.
+#[must_use]
+pub(crate) fn reference(contract: &stadtbus_contracts::Contract) -> String {
+    format!("{}@{}", contract.id, contract.version)
+}
+
+fn owns_source(registry: &Registry, principal: &Principal, source: &str) -> Result<(), Refusal> {
+    let system = registered(registry, principal)?;
+    if system.owns_source(source) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        "SB-1306",
+        format!(
+            "The source does not belong to {}/{}.",
+            principal.partner, principal.system
+        ),
+    )
+    .at("/source")
+    .hint(format!("Allowed: {}", system.sources.join(", "))))
+}
+
+/// The system behind a token, as the city knows it now.
+///
+/// # Errors
+/// `SB-1307` when the city does not know it (any more).
+pub fn registered<'a>(
+    registry: &'a Registry,
+    principal: &Principal,
+) -> Result<&'a stadtbus_contracts::System, Refusal> {
+    registry
+        .partner(&principal.partner)
+        .and_then(|partner| partner.system(principal.system.as_str()))
+        .ok_or_else(|| {
+            Refusal::new(
+                "SB-1307",
+                format!(
+                    "The city knows no system {}/{}.",
+                    principal.partner, principal.system
+                ),
+            )
+        })
+}

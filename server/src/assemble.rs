@@ -1,0 +1,285 @@
+//! The wiring: what is built in which order, and why in this one.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use stadtbus_broker::{Broker, Health};
+use stadtbus_flow::{
+    Limits,
+    accept::Acceptor,
+    authenticate::{Issuer, SignatureAlgorithm, TrustedIssuer, TrustedKey, Verifier, VerifierConfig},
+    city::Cities,
+    deliver::{
+        egress::{Egress, EgressConfig},
+        webhook::Webhook,
+    },
+    dispatch::{DeadLetters, Dispatcher},
+    facts::{Facts, Metrics},
+    lanes::{Lanes, lease::Holder},
+    log::LogWriter,
+};
+use stadtbus_plugin_host::{Host, HostConfig, Pool};
+use tokio::task::JoinHandle;
+
+use crate::{
+    StartError, broker,
+    config::{BrokerKind, Config},
+    telemetry::Spans,
+};
+
+/// How long the start waits for the city that the broker holds.
+const CITY_WITHIN: Duration = Duration::from_secs(30);
+
+/// All parts of one bus process.
+pub struct Bus {
+    pub(crate) config: Config,
+    pub(crate) limits: Limits,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) cities: Arc<Cities>,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) degraded: Option<String>,
+    spans: Spans,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Bus {
+    /// Builds everything; nothing is read or delivered yet.
+    ///
+    /// # Errors
+    /// The first part that cannot be built, with its code.
+    pub async fn assemble(config: Config, address: SocketAddr) -> Result<Self, StartError> {
+        let limits = config.limits.clone();
+        let verifier = Arc::new(verifier(&config)?);
+        // The broker comes first: what it cannot promise, nobody after it can.
+        let broker = broker::connect(&config.broker).await?;
+        let degraded = broker::prove(&*broker, &config.broker).await?;
+        let (spans, traces) = Spans::connect(&config);
+        let facts = Arc::new(Facts {
+            metrics: Metrics::default(),
+            traces,
+        });
+        let egress_config = EgressConfig {
+            own: own_addresses(&config, address).await,
+            ..EgressConfig::default()
+        };
+        let egress = Arc::new(
+            Egress::new(egress_config).map_err(|error| StartError::new(error.code(), error.to_string()))?,
+        );
+        let cities = cities(&config, &broker, &egress).await?;
+        let log = LogWriter::new(Arc::clone(&broker));
+        let webhook = Webhook::new(egress);
+        let dispatcher = Arc::new(Dispatcher::new(
+            Arc::clone(&broker),
+            log.clone(),
+            webhook,
+            Arc::clone(&facts),
+            limits.clone(),
+        ));
+        let holder = Holder {
+            member: uuid::Uuid::new_v4().to_string(),
+            url: Some(advertised(&config, address)),
+        };
+        let lanes = Lanes::open(
+            Arc::clone(&broker),
+            Arc::clone(&cities),
+            Arc::clone(&dispatcher),
+            limits.clone(),
+            &holder,
+        )
+        .await?;
+        let acceptor = Acceptor::new(
+            Arc::clone(&cities),
+            Arc::clone(&verifier),
+            log,
+            Arc::clone(&facts),
+            limits.clone(),
+        );
+        let dead_letters = DeadLetters::new(Arc::clone(&broker));
+        let bus = Self {
+            config,
+            limits,
+            broker,
+            verifier,
+            cities,
+            acceptor,
+            dispatcher,
+            lanes,
+            dead_letters,
+            facts,
+            degraded,
+            spans,
+            tasks: Mutex::default(),
+        };
+        bus.load_city().await?;
+        Ok(bus)
+    }
+
+    /// Follows the city that the broker holds, and waits for it if there is one: a bus that answers has its city.
+    async fn load_city(&self) -> Result<(), StartError> {
+        let mut changes = self.cities.changes();
+        let cities = Arc::clone(&self.cities);
+        self.keep(tokio::spawn(async move {
+            while let Err(refusal) = Arc::clone(&cities).watch().await {
+                tracing::warn!(%refusal, "The city cannot be followed yet.");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }));
+        let stored = self
+            .cities
+            .is_stored()
+            .await
+            .map_err(|refusal| StartError::new(refusal.code, refusal.detail))?;
+        if stored
+            && tokio::time::timeout(CITY_WITHIN, changes.wait_for(|digest| !digest.is_empty()))
+                .await
+                .is_err()
+        {
+            tracing::error!(
+                "The city that the broker holds could not be put in force; this process is not ready."
+            );
+        }
+        Ok(())
+    }
+
+    /// Starts half two.
+    pub(crate) fn start_dispatch(&self) {
+        if self.config.dispatch {
+            self.keep(tokio::spawn(Arc::clone(&self.lanes).run()));
+        }
+    }
+
+    /// Ends half two: what is under way ends, cursors are written.
+    pub(crate) async fn stop_dispatch(&self) {
+        if self.config.dispatch {
+            self.lanes.shutdown().await;
+        }
+    }
+
+    /// Leaves the broker and the collector.
+    pub(crate) async fn close(&self) {
+        for task in std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner)) {
+            task.abort();
+        }
+        self.broker.close().await;
+        self.spans.shutdown();
+    }
+
+    /// Whether this process can do its work now.
+    pub(crate) fn readiness(&self) -> Result<(), String> {
+        if let Health::Down(why) = &*self.broker.health().borrow() {
+            return Err(format!("broker: {why}"));
+        }
+        match self.cities.current() {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(refusal.detail),
+        }
+    }
+
+    fn keep(&self, task: JoinHandle<()>) {
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(task);
+    }
+}
+
+fn advertised(config: &Config, address: SocketAddr) -> String {
+    if config.advertise.is_empty() {
+        format!("http://{address}")
+    } else {
+        config.advertise.trim_end_matches('/').to_owned()
+    }
+}
+
+/// Where a webhook may never go: to the bus itself, to its broker, to the broker's monitor.
+async fn own_addresses(config: &Config, address: SocketAddr) -> Vec<SocketAddr> {
+    let mut own = vec![address];
+    if config.broker.kind == BrokerKind::Nats {
+        for url in [&config.broker.url, &config.broker.monitor] {
+            let authority = url.rsplit("://").next().unwrap_or_default().trim_end_matches('/');
+            match tokio::net::lookup_host(authority).await {
+                Ok(found) => own.extend(found),
+                Err(error) => {
+                    tracing::warn!(%error, "The address of the broker cannot be kept out of the reach of webhooks.")
+                }
+            }
+        }
+    }
+    own
+}
+
+fn verifier(config: &Config) -> Result<Verifier, StartError> {
+    let path = &config.issuer.key_file;
+    let missing = |detail: String| StartError::new("SB-1007", detail);
+    if path.as_os_str().is_empty() {
+        return Err(missing(
+            "issuer.key_file is not set; make a key with `stadtbus token key --out issuer.pem`".to_owned(),
+        ));
+    }
+    let pem =
+        std::fs::read_to_string(path).map_err(|error| missing(format!("{}: {error}", path.display())))?;
+    let key = |error: stadtbus_flow::authenticate::KeyError| missing(format!("{}: {error}", path.display()));
+    let trusted = if pem.contains("PRIVATE KEY") {
+        let issuer = Issuer::from_pem(&pem).map_err(key)?;
+        TrustedKey {
+            key_id: issuer.key_id().to_owned(),
+            public_pem: issuer.public_pem().to_owned(),
+        }
+    } else {
+        TrustedKey {
+            key_id: stadtbus_flow::authenticate::key_id(&pem).map_err(key)?,
+            public_pem: pem,
+        }
+    };
+    let issuer = TrustedIssuer {
+        issuer: config.issuer.name.clone(),
+        audience: config.issuer.audience.clone(),
+        algorithm: SignatureAlgorithm::EdDsa,
+        keys: vec![trusted],
+    };
+    Verifier::new(VerifierConfig {
+        issuers: vec![issuer],
+        ..VerifierConfig::default()
+    })
+    .map_err(key)
+}
+
+async fn cities(
+    config: &Config,
+    broker: &Arc<dyn Broker>,
+    egress: &Arc<Egress>,
+) -> Result<Arc<Cities>, StartError> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let threads = if config.plugins.threads == 0 {
+        cores
+    } else {
+        config.plugins.threads
+    };
+    let host_config = HostConfig {
+        cache_dir: config.plugins.cache_dir.clone(),
+        instances_max: config.plugins.instances_max,
+        ..HostConfig::default()
+    };
+    let plugins = |error: stadtbus_plugin_host::PluginError| StartError::new(error.code(), error.to_string());
+    let host = Arc::new(Host::new(host_config).map_err(plugins)?);
+    let pool = Arc::new(Pool::new(threads, config.limits.lane_queue_max));
+    let egress = Arc::clone(egress);
+    let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {
+        egress.set_zones(city.registry.city().zones.clone())
+    });
+    Ok(Arc::new(Cities::new(
+        Arc::clone(broker),
+        host,
+        pool,
+        config.limits.clone(),
+        on_change,
+    )))
+}

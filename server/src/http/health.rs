@@ -1,0 +1,58 @@
+//! Operators: is it alive, is it ready, what does it do.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use stadtbus_broker::Health;
+use stadtbus_flow::Refusal;
+
+use super::{Problem, Shared, operator, subscriptions::report_json};
+
+/// `GET /healthz`: the process lives. It says nothing of the broker, so that a supervisor does not restart a bus
+/// because of a broker that is down.
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: broker up, city in force.
+pub(super) async fn ready(State(bus): Shared) -> Response {
+    match bus.readiness() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+/// `GET /metrics`: OpenMetrics text.
+pub(super) async fn metrics(State(bus): Shared) -> Result<Response, Problem> {
+    let up = matches!(&*bus.broker.health().borrow(), Health::Up);
+    let text = bus
+        .facts
+        .metrics
+        .scrape(&bus.lanes.gauges(), up)
+        .map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
+    let mut response = text.into_response();
+    let media_type = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    Ok(response)
+}
+
+/// `GET /v1/status`: the broker's proof, the city, the lanes.
+pub(super) async fn status(State(bus): Shared, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    operator(&bus, &headers)?;
+    let proof = bus.broker.proof().await.map_err(Refusal::from)?;
+    let city = bus.cities.current().ok();
+    let lanes: Vec<Value> = bus.lanes.report().iter().map(report_json).collect();
+    Ok(Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "broker": { "name": proof.broker, "version": proof.version, "durable": proof.durable, "detail": proof.detail },
+        "degraded": bus.degraded,
+        "ready": bus.readiness().err().map_or_else(|| json!(true), Value::String),
+        "city": city.as_ref().map(|city| json!({ "name": city.registry.city().name, "digest": city.digest })),
+        "time": jiff::Timestamp::now().to_string(),
+        "lanes": lanes,
+    })))
+}

@@ -1,0 +1,91 @@
+//! "Wo ist mein Ereignis?"
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::HeaderMap,
+};
+use serde::Deserialize;
+use stadtbus_broker::LogName;
+use stadtbus_event::PartnerId;
+use stadtbus_flow::{
+    Refusal,
+    authenticate::{Principal, Scope},
+    journey::{self, Journey},
+};
+
+use super::{Problem, Shared, principal};
+use crate::Bus;
+
+/// `?source=`
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    source: Option<String>,
+}
+
+/// `GET /v1/events/{partner}/{id}/journey`
+pub(super) async fn by_id(
+    State(bus): Shared,
+    Path((partner, id)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Json<Journey>, Problem> {
+    let principal = principal(&bus, &headers)?;
+    let partner = PartnerId::parse(&partner).map_err(|_| unknown())?;
+    let (log, position) = journey::find(&bus.broker, &partner, &id, asked.source.as_deref()).await?;
+    tell(&bus, &principal, &log, position).await
+}
+
+/// `GET /v1/journey/{log}/{position}`
+pub(super) async fn by_position(
+    State(bus): Shared,
+    Path((log, position)): Path<(String, u64)>,
+    headers: HeaderMap,
+) -> Result<Json<Journey>, Problem> {
+    let principal = principal(&bus, &headers)?;
+    let log = LogName::new(&log)
+        .ok()
+        .filter(|log| log.as_str().starts_with("LOG_"))
+        .ok_or_else(unknown)?;
+    tell(&bus, &principal, &log, position).await
+}
+
+/// The publisher and operators see every line, a recipient its own; to everybody else there is no such event.
+async fn tell(
+    bus: &Bus,
+    principal: &Principal,
+    log: &LogName,
+    position: u64,
+) -> Result<Json<Journey>, Problem> {
+    let city = bus.cities.current()?;
+    let lanes = bus.config.dispatch.then_some(&*bus.lanes);
+    let mut journey = journey::tell(&bus.broker, &city, lanes, log, position)
+        .await
+        .map_err(|refusal| {
+            if refusal.code == "SB-1505" {
+                unknown()
+            } else {
+                refusal
+            }
+        })?;
+    let partner = principal.partner.as_str();
+    if principal.require(Scope::Operate).is_ok() || journey.event.partner == partner {
+        return Ok(Json(journey));
+    }
+    journey
+        .steps
+        .retain(|line| line.partner.as_deref().is_none_or(|owner| owner == partner));
+    let concerned = journey
+        .steps
+        .iter()
+        .any(|line| line.partner.is_some() && line.outcome != "not-matched" && line.outcome != "refused");
+    if concerned {
+        Ok(Json(journey))
+    } else {
+        Err(Problem(unknown()))
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new("SB-2005", "There is no such event, or it is not for you.")
+}

@@ -1,0 +1,175 @@
+//! The HTTP interface: routes, and the limits that hold before a handler runs.
+//!
+//! Handlers turn a request into one call of the flow and its answer into JSON. Every refusal leaves as a problem
+//! document (RFC 9457) made in one place, [`problem`].
+
+mod city;
+mod dead_letters;
+mod health;
+mod journey;
+mod problem;
+mod publish;
+mod subscriptions;
+mod tap;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::HeaderMap,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use problem::Problem;
+use stadtbus_flow::{Refusal, authenticate::Principal};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::Bus;
+
+/// Largest body of an administrative call: a city with its components.
+const ADMIN_BODY_BYTES_MAX: usize = 64 << 20;
+/// Largest header block, in bytes; more is answered 431 by the HTTP library.
+const HEADER_BYTES_MAX: usize = 64 << 10;
+/// How long a client may take for its headers.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long open requests may take at shutdown.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+/// Pause after the operating system refused a connection (no descriptors left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+type Shared = State<Arc<Bus>>;
+
+fn routes(bus: Arc<Bus>) -> Router {
+    let body_max = bus.limits.body_bytes_max;
+    let mut router = Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/status", get(health::status));
+    if bus.config.accept {
+        router = router
+            .route("/v1/events", post(publish::events))
+            .route("/v1/ingest/{route}", post(publish::raw));
+    }
+    let everyday = router
+        .route("/v1/subscriptions", get(subscriptions::list))
+        .route("/v1/subscriptions/{id}/receive", post(subscriptions::receive))
+        .route(
+            "/v1/subscriptions/{id}/acknowledge",
+            post(subscriptions::acknowledge),
+        )
+        .route("/v1/subscriptions/{id}/release", post(subscriptions::release))
+        .route("/v1/subscriptions/{id}/reject", post(subscriptions::reject))
+        .route("/v1/subscriptions/{id}/extend", post(subscriptions::extend))
+        .route("/v1/subscriptions/{id}/stream", get(subscriptions::stream))
+        .route("/v1/subscriptions/{id}/pause", post(subscriptions::pause))
+        .route("/v1/subscriptions/{id}/resume", post(subscriptions::resume))
+        .route("/v1/events/{partner}/{id}/journey", get(journey::by_id))
+        .route("/v1/journey/{log}/{position}", get(journey::by_position))
+        .route("/v1/dead-letters", get(dead_letters::list))
+        .route("/v1/dead-letters/{position}", get(dead_letters::show))
+        .route("/v1/dead-letters/retry", post(dead_letters::retry))
+        .route("/v1/tap", get(tap::stream))
+        .layer(DefaultBodyLimit::max(body_max));
+    let admin = Router::new()
+        .route("/v1/city", get(city::current).put(city::apply))
+        .route("/v1/city/plan", post(city::plan))
+        .route("/v1/plugins/{partner}/{name}", put(city::deploy))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX));
+    everyday
+        .merge(admin)
+        .fallback(|| async { Problem(Refusal::new("SB-2009", "There is no such path.")) })
+        .method_not_allowed_fallback(|| async {
+            Problem(Refusal::new("SB-2010", "This path does not take this method."))
+        })
+        .layer(middleware::from_fn_with_state(Arc::clone(&bus), in_time))
+        .with_state(bus)
+}
+
+/// No request hangs: what is not answered in time is answered 503. Live streams and long polls end by their own
+/// rules.
+async fn in_time(State(bus): Shared, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let own_time = path.ends_with("/stream")
+        || path.ends_with("/receive")
+        || path == "/v1/tap"
+        || path.starts_with("/v1/city")
+        || path.starts_with("/v1/plugins");
+    if own_time {
+        return next.run(request).await;
+    }
+    match tokio::time::timeout(bus.limits.accept_timeout(), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem(Refusal::new(
+            "SB-1407",
+            "The request was not answered in time; it may have taken effect.",
+        ))
+        .into_response(),
+    }
+}
+
+/// Serves until `stop`, then lets open requests end.
+pub(crate) async fn serve(listener: TcpListener, bus: Arc<Bus>, stop: CancellationToken) {
+    let app = routes(bus);
+    let graceful = GracefulShutdown::new();
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(HEADER_BYTES_MAX);
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "A connection could not be accepted.");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set.");
+        }
+        let service = TowerToHyperService::new(app.clone());
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "A connection ended badly.");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("Requests were still open when the drain time was over.");
+    }
+}
+
+/// Who asks.
+fn principal(bus: &Bus, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+    let header = headers
+        .get(axum::http::header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let principal = bus.verifier.verify(header).map_err(Refusal::from)?;
+    Ok(principal)
+}
+
+/// Who asks, if it is an operator.
+fn operator(bus: &Bus, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
+    let principal = principal(bus, headers)?;
+    principal.require_operate().map_err(Refusal::from)?;
+    Ok(principal)
+}
