@@ -22,10 +22,11 @@ pub struct BusOptions {
 #[derive(Debug)]
 pub struct Bus {
     dir: PathBuf,
-    config: PathBuf,
-    log: PathBuf,
     port: u16,
-    env: Vec<(String, String)>,
+    broker_url: String,
+    monitor: String,
+    key_file: PathBuf,
+    options: BusOptions,
     process: Option<Process>,
 }
 
@@ -46,18 +47,13 @@ impl Bus {
         std::fs::create_dir_all(dir)?;
         let mut last = Failure::new("the bus was not tried");
         for _ in 0..START_TRIES {
-            let port = free_port()?;
-            let config = dir.join("stadtbus.toml");
-            std::fs::write(
-                &config,
-                configuration(port, broker_url, monitor, issuer, options)?,
-            )?;
             let mut bus = Self {
                 dir: dir.to_path_buf(),
-                config,
-                log: dir.join("stadtbus.log"),
-                port,
-                env: options.env.clone(),
+                port: free_port()?,
+                broker_url: broker_url.to_owned(),
+                monitor: monitor.to_owned(),
+                key_file: issuer.key_file().to_path_buf(),
+                options: options.clone(),
                 process: None,
             };
             match bus.start_again().await {
@@ -69,16 +65,22 @@ impl Bus {
         Err(last)
     }
 
+    /// The options for the next start.
+    pub fn options_mut(&mut self) -> &mut BusOptions {
+        &mut self.options
+    }
+
     /// Starts it again, on the same port, after it was stopped or killed.
     pub async fn start_again(&mut self) -> Outcome<()> {
         let before = self.log_text().len();
         let args = [
             "serve".to_owned(),
             "--config".to_owned(),
-            self.config.display().to_string(),
+            self.config_file().display().to_string(),
         ];
-        self.process = Some(Process::start(&stadtbus_bin()?, &args, &self.env, &self.log)?);
-        let log = self.log.clone();
+        std::fs::write(self.config_file(), self.configuration()?)?;
+        let log = self.log_file();
+        self.process = Some(Process::start(&stadtbus_bin()?, &args, &self.options.env, &log)?);
         let process = &mut self.process;
         let ready = eventually(READY_WITHIN, "`ready http://…` from stadtbus serve", || {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -106,8 +108,12 @@ impl Bus {
 
     /// Its configuration file.
     #[must_use]
-    pub fn config_file(&self) -> &Path {
-        &self.config
+    pub fn config_file(&self) -> PathBuf {
+        self.dir.join("stadtbus.toml")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.join("stadtbus.log")
     }
 
     /// The directory of its files.
@@ -126,7 +132,7 @@ impl Bus {
     /// All it has logged, over all its starts.
     #[must_use]
     pub fn log_text(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
     /// A client with this token.
@@ -164,27 +170,21 @@ impl Bus {
         self.command(token, &["apply", &folder.display().to_string(), "--yes"], env)
             .await
     }
-}
 
-fn configuration(
-    port: u16,
-    broker_url: &str,
-    monitor: &str,
-    issuer: &Issuer,
-    options: &BusOptions,
-) -> Outcome<String> {
-    // Compiled plugins are keyed by digest and engine, so all tests may share them.
-    let cache = target_dir()?.join("plugin-cache");
-    std::fs::create_dir_all(&cache)?;
-    let otlp = options
-        .otlp_endpoint
-        .as_ref()
-        .map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
-    Ok(format!(
-        "listen = \"127.0.0.1:{port}\"\n[broker]\nurl = {broker_url:?}\nmonitor = {monitor:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n{}{}\n",
-        issuer.key_file(),
-        cache,
-        otlp.unwrap_or_default(),
-        options.extra_config,
-    ))
+    fn configuration(&self) -> Outcome<String> {
+        // Compiled plugins are keyed by digest and engine, so all tests may share them; the bus makes the directory.
+        let cache = target_dir()?.join("plugin-cache");
+        let otlp = self.options.otlp_endpoint.as_ref();
+        let otlp = otlp.map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
+        Ok(format!(
+            "listen = \"127.0.0.1:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n{}{}\n",
+            self.port,
+            self.broker_url,
+            self.monitor,
+            self.key_file,
+            cache,
+            otlp.unwrap_or_default(),
+            self.options.extra_config,
+        ))
+    }
 }

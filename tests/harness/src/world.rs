@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use crate::{Bus, BusOptions, Client, Failure, Issuer, NatsOptions, NatsServer, Outcome};
 
 /// What to start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct WorldOptions {
     /// The broker.
     pub nats: NatsOptions,
@@ -18,6 +18,20 @@ pub struct WorldOptions {
     pub city: Option<PathBuf>,
     /// Variables for the city's webhook addresses.
     pub city_env: Vec<(String, String)>,
+    /// Partner and system that may operate.
+    pub operator: (String, String),
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            nats: NatsOptions::default(),
+            bus: BusOptions::default(),
+            city: None,
+            city_env: Vec::new(),
+            operator: ("stadt".to_owned(), "betrieb".to_owned()),
+        }
+    }
 }
 
 /// A broker, a bus on it and the means to speak with it.
@@ -29,13 +43,12 @@ pub struct World {
     pub nats: NatsServer,
     /// The bus's issuer.
     pub issuer: Issuer,
+    operator: (String, String),
     tokens: Mutex<HashMap<String, String>>,
     // Last, so that the processes are gone before their files are.
     dir: tempfile::TempDir,
 }
 
-/// The operator every city of the tests knows.
-const OPERATOR: (&str, &str) = ("stadt", "betrieb");
 const LOG_LINES_SHOWN: usize = 60;
 
 impl World {
@@ -53,11 +66,13 @@ impl World {
             &options.bus,
         )
         .await?;
+        let tokens = Mutex::default();
         let world = Self {
             bus,
             nats,
             issuer,
-            tokens: Mutex::default(),
+            operator: options.operator,
+            tokens,
             dir,
         };
         if let Some(city) = options.city {
@@ -86,7 +101,7 @@ impl World {
 
     /// A client for the operator.
     pub async fn operator(&self) -> Outcome<Client> {
-        self.client(OPERATOR.0, OPERATOR.1, "operate").await
+        self.client(&self.operator.0, &self.operator.1, "operate").await
     }
 
     /// Applies a city folder and expects it to be taken.

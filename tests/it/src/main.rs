@@ -1,2 +1,32 @@
-//! Placeholder.
-fn main() {}
+//! # Boundary tests
+//!
+//! **Purpose.** The promises of the bus, asked of the real thing: `stadtbus serve` on a real nats-server, spoken to over HTTP
+//! as partners do, heard by real receivers. **Promise.** No test knows the bus's inside, waits for a clock, or depends on
+//! another test. **Refuses.** Mocks. **Why one binary.** It links once; a module per promise keeps it readable.
+//!
+//! `probe` is a city made for the tests (see [`city`]); `krefeld` is the one the repository ships, with its plugins.
+#![cfg(test)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod city;
+mod support;
+
+mod accept;
+mod apply;
+mod authentication;
+mod bad_input;
+mod dead_letters;
+mod journey;
+mod krefeld;
+mod pull;
+mod restart;
+mod rights;
+mod storage;
+mod stream;
+mod telemetry;
+mod webhook;
