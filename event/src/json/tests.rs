@@ -256,3 +256,10 @@ fn errors_echo_no_payload() {
     let event = event(r#""subject":"geheim","data":"geheim""#);
     assert!(!format!("{event:?} {:?}", event.to_builder()).contains("geheim"));
 }
+
+#[test]
+fn names_from_outside_are_cleaned_and_cut() {
+    let error = refused(with(&format!(r#""a\nFAKE LOG LINE{}":1"#, "x".repeat(100))));
+    assert_eq!(error.attribute(), Some("a?FAKE?LOG?LINExxxxxxxxxxxxxxxxxxxxxxxxx"));
+    assert!(!error.to_string().contains('\n'));
+}
