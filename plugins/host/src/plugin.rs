@@ -1,0 +1,235 @@
+//! A deployed plugin, ready to be called.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use stadtbus_event::Event;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Store};
+
+use crate::bindings::{decoder, encoder, log, lookup, scripting, transformer, types};
+use crate::call::{Answer, Call, Cost, Draft, Input, Reason, StateChange, Verdict};
+use crate::engine::{Ticker, mib};
+use crate::error::{Failure, PluginError, shown};
+use crate::guest::Guest;
+use crate::limits::{TICK_MS, hostcall_fuel};
+use crate::manifest::{Manifest, Role, World};
+use crate::{document, failure, verdict};
+
+/// A plugin whose component is compiled and linked. Each call runs in an instance of its own.
+pub struct Plugin {
+    manifest: Manifest,
+    digest: String,
+    engine: Engine,
+    ticker: Arc<Ticker>,
+    entry: Entry,
+}
+
+/// The linked component, by world.
+enum Entry {
+    Decode(decoder::DecoderPre<Guest>),
+    Transform(transformer::TransformerPre<Guest>),
+    Encode(encoder::EncoderPre<Guest>),
+    Bytes(scripting::BytesPre<Guest>),
+}
+
+impl fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plugin").field("name", &self.manifest.name()).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Plugin {
+    pub(crate) fn link(
+        manifest: &Manifest,
+        digest: String,
+        engine: &Engine,
+        ticker: Arc<Ticker>,
+        component: &Component,
+    ) -> Result<Self, PluginError> {
+        let entry = entry(manifest, engine, component).map_err(|error| {
+            PluginError::new("SB-4003", format!("the component does not fit the interface: {}", shown(&format!("{error:#}"))))
+                .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin@1.0.0")
+        })?;
+        Ok(Self { manifest: manifest.clone(), digest, engine: engine.clone(), ticker, entry })
+    }
+
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// SHA-256 of its component, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Calls the plugin once, in a fresh instance, on this thread.
+    ///
+    /// It blocks for at most the manifest's deadline plus one tick and one bulk memory instruction. Ordinary guests take some
+    /// 20 µs; strangers' belong on a [`crate::Pool`].
+    ///
+    /// # Errors
+    /// SB-41xx if the plugin exceeds a limit, fails, or answers what it must not; SB-1405 if more calls run at a time
+    /// than the host has instances.
+    pub fn run(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let memory_max = mib(self.manifest.limits.memory_mib);
+        let mut store = Store::new(&self.engine, Guest::new(call.tables.clone(), memory_max));
+        store.limiter(|guest| &mut guest.limiter);
+        store.set_hostcall_fuel(hostcall_fuel(self.manifest.limits.output_bytes_max));
+        // One tick more than the deadline holds: the first may be about to strike.
+        store.set_epoch_deadline(self.manifest.limits.deadline_ms.div_ceil(TICK_MS) + 1);
+        store.epoch_deadline_trap();
+
+        let answered = {
+            let _running = self.ticker.enter();
+            self.enter(&mut store, &call)
+        };
+        let (answered, output_bytes) = match answered {
+            Ok((mut verdict, mut state)) => match verdict::check(&self.manifest, &mut verdict, &mut state) {
+                Ok(bytes) => (Ok((verdict, state)), bytes),
+                Err(failure) => (Err(failure), 0),
+            },
+            Err(failure) => (Err(failure), 0),
+        };
+        let guest = store.into_data();
+        let cost = Cost {
+            micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            memory_bytes: guest.limiter.memory_bytes,
+            output_bytes,
+            log_lines_dropped: guest.log_lines_dropped,
+        };
+        match answered {
+            Ok((verdict, state)) => Ok(Answer { verdict, state, logs: guest.logs, cost }),
+            Err(failure) => Err(Failure { logs: guest.logs, cost, ..failure }),
+        }
+    }
+
+    fn enter(&self, store: &mut Store<Guest>, call: &Call<'_>) -> Result<(Verdict, StateChange), Failure> {
+        let explain = |error: wasmtime::Error| failure::explain(&error, &self.manifest.limits);
+        match (&self.entry, call.input) {
+            (Entry::Decode(pre), Input::Raw { content_type, bytes, received }) => {
+                let input = types::Raw {
+                    content_type: content_type.to_owned(),
+                    received: received.to_owned(),
+                    bytes: bytes.to_vec(),
+                };
+                let guest = pre.instantiate(&mut *store).map_err(explain)?;
+                guest.call_decode(store, &input, &context(call)).map(publishing).map_err(explain)
+            }
+            (Entry::Transform(pre), Input::Event(event)) => {
+                let guest = pre.instantiate(&mut *store).map_err(explain)?;
+                guest.call_transform(store, &record(event), &context(call)).map(publishing).map_err(explain)
+            }
+            (Entry::Encode(pre), Input::Event(event)) => {
+                let guest = pre.instantiate(&mut *store).map_err(explain)?;
+                guest.call_encode(store, &record(event), &context(call)).map(encoding).map_err(explain)
+            }
+            (Entry::Bytes(pre), input) if fits(self.manifest.role, input) => {
+                let document = document::write(self.manifest.role, call)?;
+                let guest = pre.instantiate(&mut *store).map_err(explain)?;
+                let answer = guest.call_run(store, &document).map_err(explain)?;
+                document::read(&answer)
+            }
+            _ => Err(Failure::new(
+                "SB-4107",
+                format!("a plugin of the role {} does not take this kind of input", self.manifest.role.as_str()),
+            )),
+        }
+    }
+}
+
+fn fits(role: Role, input: Input<'_>) -> bool {
+    matches!((role, input), (Role::Decode, Input::Raw { .. }) | (Role::Transform | Role::Encode, Input::Event(_)))
+}
+
+fn entry(manifest: &Manifest, engine: &Engine, component: &Component) -> wasmtime::Result<Entry> {
+    let mut linker: Linker<Guest> = Linker::new(engine);
+    log::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    lookup::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    let pre = linker.instantiate_pre(component)?;
+    Ok(match (manifest.world, manifest.role) {
+        (World::Bytes, _) => Entry::Bytes(scripting::BytesPre::new(pre)?),
+        (World::Records, Role::Decode) => Entry::Decode(decoder::DecoderPre::new(pre)?),
+        (World::Records, Role::Transform) => Entry::Transform(transformer::TransformerPre::new(pre)?),
+        (World::Records, Role::Encode) => Entry::Encode(encoder::EncoderPre::new(pre)?),
+    })
+}
+
+fn context(call: &Call<'_>) -> types::Context {
+    let config: &[u8] = if call.config.is_empty() { b"{}" } else { call.config };
+    types::Context { config: config.to_vec(), state: call.state.map(<[u8]>::to_vec) }
+}
+
+fn record(event: &Event) -> types::Event {
+    let extensions = event.extensions();
+    types::Event {
+        id: event.id().to_owned(),
+        source: event.source().to_owned(),
+        type_: event.ty().to_owned(),
+        subject: event.subject().map(str::to_owned),
+        time: event.time().map(str::to_owned),
+        datacontenttype: event.datacontenttype().map(str::to_owned),
+        dataschema: event.dataschema().map(str::to_owned),
+        extensions: extensions
+            .map(|(name, value)| types::Attribute { name: name.to_owned(), value: value.to_string() })
+            .collect(),
+        data: event.data().map(|data| data.to_vec()),
+    }
+}
+
+fn publishing(answer: types::Answer) -> (Verdict, StateChange) {
+    let verdict = match answer.verdict {
+        types::Verdict::Events(drafts) => Verdict::Events(drafts.into_iter().map(draft).collect()),
+        types::Verdict::Drop(reason) => Verdict::Drop(reason_of(reason)),
+        types::Verdict::Reject(reason) => Verdict::Reject(reason_of(reason)),
+    };
+    (verdict, change(answer.state))
+}
+
+fn encoding(answer: types::EncodeAnswer) -> (Verdict, StateChange) {
+    let verdict = match answer.verdict {
+        types::EncodeVerdict::Encoded(message) => Verdict::Encoded {
+            content_type: message.content_type,
+            body: Bytes::from(message.body),
+            headers: pairs(message.headers),
+        },
+        types::EncodeVerdict::Drop(reason) => Verdict::Drop(reason_of(reason)),
+        types::EncodeVerdict::Reject(reason) => Verdict::Reject(reason_of(reason)),
+    };
+    (verdict, change(answer.state))
+}
+
+fn draft(draft: types::Draft) -> Draft {
+    Draft {
+        key: draft.key,
+        ty: draft.type_,
+        subject: draft.subject,
+        time: draft.time,
+        datacontenttype: draft.datacontenttype,
+        dataschema: draft.dataschema,
+        extensions: pairs(draft.extensions),
+        data: draft.data.map(Bytes::from),
+    }
+}
+
+fn pairs(list: Vec<types::Attribute>) -> Vec<(String, String)> {
+    list.into_iter().map(|each| (each.name, each.value)).collect()
+}
+
+fn reason_of(reason: types::Reason) -> Reason {
+    Reason { code: reason.code, text: reason.text }
+}
+
+fn change(change: types::StateChange) -> StateChange {
+    match change {
+        types::StateChange::Unchanged => StateChange::Unchanged,
+        types::StateChange::Put(bytes) => StateChange::Put(bytes),
+        types::StateChange::Clear => StateChange::Clear,
+    }
+}
