@@ -14,7 +14,7 @@ use crate::{
 /// Records in order of position, each once, without gap but for removed records.
 ///
 /// It never ends by itself: behind it the adapter reconnects and goes on after the last record it gave. It ends after
-/// [`Broker::close`], and when its log is deleted. Reading slowly is allowed and holds a bounded amount of memory.
+/// [`Broker::close`]. Reading slowly is allowed and holds a bounded amount of memory.
 pub type RecordStream = Pin<Box<dyn Stream<Item = Record> + Send>>;
 
 /// A broker. All calls may be made from any number of tasks; each ends within the adapter's deadline.

@@ -279,7 +279,8 @@ pub(super) async fn get_remove_and_state_agree(fixture: Arc<dyn Fixture>) -> Out
         &broker.get(&log, 2).await?.map(|r| text(&r)),
         &Some("2".to_owned()),
     )?;
-    for absent in [6, 1_000_000] {
+    for absent in [0, 6, 1_000_000] {
+        broker.remove(&log, absent).await?;
         same("one that never was", &broker.get(&log, absent).await?, &None)?;
     }
     let state = broker.state(&log).await?;

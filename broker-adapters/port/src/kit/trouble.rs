@@ -12,18 +12,26 @@ use super::{
     },
     watching,
 };
-use crate::{BrokerError, CellChange, CellWrite, Entry, Expect, Health, ReadFrom, ReadOptions};
+use crate::{BrokerError, CellChange, CellWrite, Entry, Expect, Health, LogName, ReadFrom, ReadOptions};
 
 pub(super) async fn a_full_log_says_so_and_recovers(fixture: Arc<dyn Fixture>) -> Outcome {
     let broker = fixture.broker();
-    let mut spec = spec("full")?;
-    spec.bytes_max = Some(256 << 10);
-    broker.ensure_log(&spec).await?;
-    let log = &spec.name;
-    let heavy = || Entry::new("kit.full.a", vec![1; 32 << 10]);
+    for (name, schedules) in [("full", false), ("full2", true)] {
+        let mut spec = spec(name)?;
+        spec.bytes_max = Some(256 << 10);
+        spec.schedules = schedules;
+        broker.ensure_log(&spec).await?;
+        fill_and_make_room(&fixture, &spec.name, &format!("kit.{name}.a")).await?;
+    }
+    Ok(())
+}
+
+async fn fill_and_make_room(fixture: &Arc<dyn Fixture>, log: &LogName, subject: &str) -> Outcome {
+    let broker = fixture.broker();
+    let heavy = || Entry::new(subject, vec![1; 32 << 10]);
     let mut stored = 0;
     loop {
-        match within(&fixture, broker.append(log, heavy())).await? {
+        match within(fixture, broker.append(log, heavy())).await? {
             Ok(appended) => stored = appended.position,
             Err(BrokerError::Full(_)) => break,
             Err(other) => return Err(other.into()),
