@@ -43,6 +43,9 @@ pub struct Contract {
     /// How long the bus keeps the events, in days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
+    /// Partners the document names as recipients; an agreement with anyone else contradicts it. Empty: not stated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<PartnerId>,
     /// Partners that must never receive, whatever an agreement says (unbundling, EnWG § 6a).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<PartnerId>,

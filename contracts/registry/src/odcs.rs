@@ -139,6 +139,7 @@ pub(crate) fn read(reader: &Reader, node: &Node, with: Attachments) -> Option<Co
         valid_from: terms.valid_from,
         valid_to: terms.valid_to,
         retention_days: retention?,
+        recipients: terms.recipients,
         excluded: terms.excluded,
         properties,
         schema: with.schema,
@@ -245,6 +246,7 @@ struct Terms {
     extensions: Vec<String>,
     valid_from: Option<Day>,
     valid_to: Option<Day>,
+    recipients: Vec<PartnerId>,
     excluded: Vec<PartnerId>,
 }
 
@@ -298,9 +300,13 @@ fn terms_of(fields: &Fields<'_>) -> Option<Terms> {
     let extensions = fields.or("extensions", Vec::new(), |r, n| r.list(n, Reader::text));
     let valid_from = fields.optional("validFrom", |r, n| r.parsed(n, str::parse::<Day>));
     let valid_to = fields.optional("validTo", |r, n| r.parsed(n, str::parse::<Day>));
-    let excluded = fields.or("excludedRecipients", Vec::new(), |r, n| {
-        r.list(n, |r, n| r.parsed(n, partner_urn))
-    });
+    let partners = |name: &str| {
+        fields.or(name, Vec::new(), |r, n| {
+            r.list(n, |r, n| r.parsed(n, partner_urn))
+        })
+    };
+    let recipients = partners("recipients");
+    let excluded = partners("excludedRecipients");
     Some(Terms {
         publisher: publisher?,
         classification: classification?,
@@ -308,6 +314,7 @@ fn terms_of(fields: &Fields<'_>) -> Option<Terms> {
         extensions: extensions?,
         valid_from: valid_from?,
         valid_to: valid_to?,
+        recipients: recipients?,
         excluded: excluded?,
     })
 }

@@ -133,19 +133,8 @@ const ROLES: &[(&str, Role)] = &[
 
 /// Fields of a manifest; those not read here are the plugin host's.
 const MANIFEST: &[&str] = &[
-    "plugin",
-    "partner",
-    "version",
-    "title",
-    "description",
-    "role",
-    "world",
-    "language",
-    "consumes",
-    "produces",
-    "state",
-    "tables",
-    "limits",
+    "plugin", "partner", "version", "title", "role", "world", "language", "consumes", "produces", "state",
+    "tables", "limits",
 ];
 
 pub(crate) fn read(reader: &Reader, node: &Node, manifest: &str, digest: String) -> Option<PluginRef> {

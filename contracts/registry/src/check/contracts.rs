@@ -12,7 +12,7 @@ impl Check<'_> {
     pub(super) fn contract(&mut self, contract: &Contract) {
         let object = format!("contract {}", contract.event_type);
         self.partner_exists(&at(&object, "/customProperties"), &contract.publisher);
-        for partner in &contract.excluded {
+        for partner in contract.recipients.iter().chain(&contract.excluded) {
             self.partner_exists(&at(&object, "/customProperties"), partner);
         }
         self.contract_names(&object, contract);
@@ -188,6 +188,23 @@ impl Check<'_> {
                 Text::new(
                     format!("Die Vereinbarung ist am {} abgelaufen.", agreement.to),
                     format!("the agreement ran out on {}", agreement.to),
+                ),
+                None,
+            );
+        }
+        if !contract.recipients.is_empty() && !contract.recipients.contains(&agreement.recipient) {
+            self.error(
+                "SB-5005",
+                &at(&object, "/recipient"),
+                Text::new(
+                    format!(
+                        "Der Vertrag nennt {} nicht unter „recipients“.",
+                        agreement.recipient
+                    ),
+                    format!(
+                        "the contract does not name {} under `recipients`",
+                        agreement.recipient
+                    ),
                 ),
                 None,
             );
