@@ -12,10 +12,10 @@ pub(super) struct Claims {
     /// One name or several (RFC 7519 §4.1.3); only checked by the library.
     pub(super) aud: Option<serde_json::Value>,
     /// RFC 7519 allows fractions of a second; the bus does not, for nobody needs them and `1e300` is one.
-    pub(super) exp: Option<serde_json::Number>,
+    pub(super) exp: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) nbf: Option<serde_json::Number>,
-    pub(super) iat: Option<serde_json::Number>,
+    pub(super) nbf: Option<serde_json::Value>,
+    pub(super) iat: Option<serde_json::Value>,
     pub(super) jti: Option<String>,
     pub(super) scope: Option<String>,
 }
@@ -26,7 +26,7 @@ pub(super) struct ClaimedIssuer {
     pub(super) iss: Option<serde_json::Value>,
 }
 
-/// The token in an `Authorization` header (RFC 6750 §2.1), checked for size and letters only.
+/// The token in an `Authorization` header (RFC 6750 §2.1), checked for size only.
 pub(super) fn bearer(header: Option<&str>) -> Result<&str, AuthError> {
     let (scheme, token) = header
         .and_then(|header| header.trim_ascii().split_once(' '))
@@ -38,19 +38,19 @@ pub(super) fn bearer(header: Option<&str>) -> Result<&str, AuthError> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(AuthError::Malformed("it is longer than 8 KiB"));
     }
-    let mut dots = 0;
-    for byte in token.bytes() {
-        match byte {
-            b'.' => dots += 1,
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => {}
-            _ => return Err(AuthError::Malformed("it contains characters that no token has")),
-        }
+    Ok(token)
+}
+
+/// Whether it has the letters and the three parts of a signed token (RFC 7515 §3.1).
+pub(super) fn check_form(token: &str) -> Result<(), AuthError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !token.bytes().all(plain) {
+        return Err(AuthError::Malformed("it contains characters that no token has"));
     }
-    if dots == 2 {
-        Ok(token)
-    } else {
-        Err(AuthError::Malformed(
+    if token.split('.').count() != 3 {
+        return Err(AuthError::Malformed(
             "it has not the three parts of a signed token",
-        ))
+        ));
     }
+    Ok(())
 }
