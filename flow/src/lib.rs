@@ -12,6 +12,11 @@
 //! cursors, leases), [`city`] is the configuration both halves share, [`facts`] is what the bus tells about
 //! itself, and [`journey`] answers "where is my event?" from the log, the facts and the lanes.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
 pub mod accept;
 
 pub mod dispatch;

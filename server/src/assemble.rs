@@ -21,7 +21,7 @@ use stadtbus_flow::{
     lanes::{Lanes, lease::Holder},
     log::LogWriter,
 };
-use stadtbus_plugin_host::{Host, HostConfig, Pool};
+use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -257,20 +257,11 @@ async fn cities(
     broker: &Arc<dyn Broker>,
     egress: &Arc<Egress>,
 ) -> Result<Arc<Cities>, StartError> {
-    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let threads = if config.plugins.threads == 0 {
-        cores
-    } else {
-        config.plugins.threads
-    };
-    let host_config = HostConfig {
-        cache_dir: config.plugins.cache_dir.clone(),
-        instances_max: config.plugins.instances_max,
-        ..HostConfig::default()
-    };
     let plugins = |error: stadtbus_plugin_host::PluginError| StartError::new(error.code(), error.to_string());
+    // This very program compiles components, as a child of its own with limits of its own.
+    let compiler = CompilerCommand::this_program(&["plugin-compile"]).map_err(plugins)?;
+    let host_config = HostConfig { cache_dir: config.plugins.cache_dir.clone(), instances_max: config.plugins.instances_max, compiler };
     let host = Arc::new(Host::new(host_config).map_err(plugins)?);
-    let pool = Arc::new(Pool::new(threads, config.limits.lane_queue_max));
     let egress = Arc::clone(egress);
     let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {
         egress.set_zones(city.registry.city().zones.clone())
@@ -278,7 +269,6 @@ async fn cities(
     Ok(Arc::new(Cities::new(
         Arc::clone(broker),
         host,
-        pool,
         config.limits.clone(),
         on_change,
     )))

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stadtbus_broker::BrokerError;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Draft, Input, StateChange};
+use stadtbus_plugin_host::{Draft, StateChange};
 use tokio::sync::Mutex;
 
 use super::{Acceptor, Request};
@@ -25,7 +25,7 @@ use crate::{
     facts::{EventAccepted, EventRefused, InputDropped},
     ingest,
     log::{Provenance, Receipt, hex, rfc3339},
-    transform::{Held, Transformed, identity},
+    transform::{Held, Input, Transformed, identity},
     validate,
 };
 
@@ -158,7 +158,7 @@ impl Acceptor {
             digest,
             traceparent,
         };
-        match passage.route.transform.key_of_raw(&passage.input)? {
+        match passage.route.transform.state_key(&passage.input)? {
             Some(key) => self.decode_with_state(&passage, &key).await,
             None => {
                 let (answer, _) = self.decode(&passage, None).await?;

@@ -190,6 +190,7 @@ impl Trust {
     }
 
     fn check(&self, token: &str, digest: &Digest, now: SystemTime) -> Result<Principal, AuthError> {
+        token::check_form(token)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| {
             AuthError::Malformed("its header cannot be read or names an algorithm unknown here")
         })?;

@@ -14,7 +14,7 @@ pub use apply::{Applied, Plan, Proposal};
 use arc_swap::ArcSwapOption;
 pub use live::{LiveCity, LiveRoute};
 use stadtbus_broker::Broker;
-use stadtbus_plugin_host::{Host, Pool};
+use stadtbus_plugin_host::Host;
 use tokio::sync::watch;
 
 use crate::{Limits, Refusal};
@@ -26,7 +26,6 @@ pub type OnChange = Box<dyn Fn(&LiveCity) + Send + Sync>;
 pub struct Cities {
     broker: Arc<dyn Broker>,
     host: Arc<Host>,
-    pool: Arc<Pool>,
     limits: Limits,
     live: ArcSwapOption<LiveCity>,
     changes: watch::Sender<String>,
@@ -40,15 +39,13 @@ impl Cities {
     pub fn new(
         broker: Arc<dyn Broker>,
         host: Arc<Host>,
-        pool: Arc<Pool>,
-        limits: Limits,
+            limits: Limits,
         on_change: OnChange,
     ) -> Self {
         let (changes, _) = watch::channel(String::new());
         Self {
             broker,
             host,
-            pool,
             limits,
             live: ArcSwapOption::empty(),
             changes,

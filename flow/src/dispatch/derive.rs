@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 use stadtbus_broker::BrokerError;
 use stadtbus_contracts::Sink;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Draft, Input, StateChange};
+use stadtbus_plugin_host::{Draft, StateChange};
 
 use super::Dispatcher;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     facts::SpanKind,
     lanes::{Item, Lane, Outcome},
     log::{Logged, Provenance},
-    transform::{self, Held, Transform, TransformError, Transformed, identity},
+    transform::{self, Held, Input, Transform, TransformError, Transformed, identity},
 };
 
 /// What became of one input.
@@ -127,7 +127,7 @@ impl Dispatcher {
         item: &Item,
         changes: &mut Changes,
     ) -> Result<Derived, TransformError> {
-        let (Some(key), Some(store)) = (plugin.key_of_event(&item.logged)?, &plugin.state) else {
+        let (Some(key), Some(store)) = (plugin.state_key(&Input::Event(Arc::clone(&item.logged.event)))?, &plugin.state) else {
             let step = plugin
                 .run_one(Input::Event(Arc::clone(&item.logged.event)), None)
                 .await?;

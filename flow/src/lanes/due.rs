@@ -62,6 +62,16 @@ impl DueIndex {
         }
     }
 
+    /// Whether something is due for this lane.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.positions().contains_key(key)
+    }
+
+    /// The lanes for which something is due.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.positions().keys().cloned().collect()
+    }
+
     fn count(&self) -> usize {
         self.positions().values().map(BTreeSet::len).sum()
     }

@@ -8,7 +8,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use stadtbus_broker::{LogName, Position};
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::{
     cursor::{Cursor, Marks},
-    item::{AttemptNote, Item, Outcome, Waiting},
+    item::{Item, Outcome, Waiting},
     settled::Fact,
 };
 use crate::{Limits, deliver::pull::Leases, log::Logged, route::Order};
@@ -73,7 +73,8 @@ pub struct Lane {
     /// The standing order that it carries out.
     pub order: Arc<Order>,
     state: Mutex<State>,
-    /// There may be something to carry, to catch up, or to hand to a waiting receiver.
+    /// There may be something to carry, to catch up, or to hand to a waiting receiver. All who wait are woken: each
+    /// looks at the state after it has begun to listen, so no change is missed.
     pub(super) work: Notify,
     /// There may be room again.
     pub(super) room: Notify,
@@ -140,7 +141,7 @@ impl Lane {
                 cursor.pass(logged.position.saturating_sub(1));
                 *hung = Hang::Behind;
                 drop(state);
-                self.work.notify_one();
+                self.work.notify_waiters();
             }
             return Offer::Full;
         }
@@ -151,7 +152,7 @@ impl Lane {
             self.order.hands_out_untransformed(),
         );
         drop(state);
-        self.work.notify_one();
+        self.work.notify_waiters();
         Offer::Taken
     }
 
@@ -168,7 +169,7 @@ impl Lane {
         state.bytes += item.size_bytes();
         state.enqueue(item, self.order.hands_out_untransformed());
         drop(state);
-        self.work.notify_one();
+        self.work.notify_waiters();
         Offer::Taken
     }
 
@@ -225,7 +226,7 @@ impl Lane {
             item,
         });
         drop(state);
-        self.work.notify_one();
+        self.work.notify_waiters();
         Ok(())
     }
 
@@ -238,7 +239,7 @@ impl Lane {
             item,
         });
         drop(state);
-        self.work.notify_one();
+        self.work.notify_waiters();
     }
 
     /// When the next retry inside the lane is due.
@@ -250,7 +251,6 @@ impl Lane {
     pub fn set_paused(&self, pause: Option<Pause>) {
         self.state().paused = pause;
         self.work.notify_waiters();
-        self.work.notify_one();
     }
 
     /// Why the lane stands still, if it does.
@@ -263,66 +263,6 @@ impl Lane {
     pub(super) fn has_room(&self) -> bool {
         let state = self.state();
         state.occupied() <= self.queue_max / 2 && state.bytes <= self.queue_bytes_max / 2
-    }
-
-    /// Where an event of this lane stands that is not settled yet.
-    #[must_use]
-    pub fn standing(&self, log: &LogName, position: Position) -> Option<Standing> {
-        let state = self.state();
-        let at = |item: &&Item| item.logged.position == position && item.logged.log == *log;
-        if let Some(waiting) = state.waiting.iter().find(|waiting| at(&&waiting.item)) {
-            let next = waiting.at.saturating_duration_since(Instant::now());
-            return Some(Standing::Waiting {
-                attempts: waiting.item.attempts,
-                next,
-                notes: waiting.item.notes.clone(),
-            });
-        }
-        if state.queue.iter().any(|item| at(&item)) || state.ready.iter().any(|item| at(&item)) {
-            return Some(Standing::Queued);
-        }
-        let (cursor, _) = state.hangs.get(log)?;
-        if cursor.is_open(position) {
-            Some(Standing::UnderWay)
-        } else if position > cursor.seen() {
-            Some(Standing::NotYetRead)
-        } else {
-            None
-        }
-    }
-
-    /// Figures for operators.
-    #[must_use]
-    pub fn figures(&self) -> Figures {
-        let state = self.state();
-        let oldest = state
-            .queue
-            .iter()
-            .take(1)
-            .chain(state.ready.iter().take(1))
-            .chain(state.waiting.iter().map(|waiting| &waiting.item))
-            .map(|item| item.logged.provenance.accepted)
-            .min();
-        Figures {
-            queued: state.queue.len() + state.ready.len(),
-            waiting: state.waiting.len(),
-            leased: state.leases.len(),
-            open: state
-                .hangs
-                .values()
-                .map(|(cursor, _)| cursor.open_count())
-                .sum::<usize>()
-                + state.due_open.len(),
-            oldest_age: oldest
-                .and_then(|at| SystemTime::now().duration_since(at).ok())
-                .unwrap_or_default(),
-            seen: state
-                .hangs
-                .iter()
-                .map(|(log, (cursor, hang))| (log.clone(), cursor.seen(), *hang == Hang::Level))
-                .collect(),
-            paused: state.paused.clone(),
-        }
     }
 }
 
@@ -390,43 +330,4 @@ impl State {
             notes: item.notes,
         });
     }
-}
-
-/// Where an unsettled event stands in its lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// The lane has not come that far.
-    NotYetRead,
-    /// In the queue.
-    Queued,
-    /// Being carried, or leased by a receiver.
-    UnderWay,
-    /// Failed, and waiting for its next attempt.
-    Waiting {
-        /// Attempts made.
-        attempts: u32,
-        /// Until the next one.
-        next: Duration,
-        /// The failed attempts.
-        notes: Vec<AttemptNote>,
-    },
-}
-
-/// Figures of one lane.
-#[derive(Debug, Clone, Default)]
-pub struct Figures {
-    /// Events ready to be carried or pulled.
-    pub queued: usize,
-    /// Events waiting for a retry inside the lane.
-    pub waiting: usize,
-    /// Events leased by a receiver.
-    pub leased: usize,
-    /// Events offered and not settled.
-    pub open: usize,
-    /// Age of the oldest of them since acceptance.
-    pub oldest_age: Duration,
-    /// For each log: position seen, and whether the lane is level with the shared reader.
-    pub seen: Vec<(LogName, Position, bool)>,
-    /// Why the lane stands still, if it does.
-    pub paused: Option<Pause>,
 }

@@ -22,6 +22,7 @@ pub mod pauses;
 mod receive;
 mod reconcile;
 mod runner;
+mod standing;
 pub mod settled;
 
 use std::{
@@ -36,7 +37,8 @@ pub use due::DueRetry;
 pub use feed::Feed;
 pub use figures::LaneReport;
 pub use item::{AttemptNote, Item, Outcome};
-pub use lane::{Figures, Lane, Offer, Pause, Standing};
+pub use lane::{Lane, Offer, Pause};
+pub use standing::{Figures, Standing};
 use lease::{Holder, LeaseChange, Leases};
 use ledger::Ledger;
 pub use receive::{Handed, Settlement};
@@ -145,7 +147,10 @@ impl Lanes {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 _ = lease_tick.tick() => self.tend_leases().await,
-                _ = flush_tick.tick() => self.flush(false).await,
+                _ = flush_tick.tick() => {
+                    self.flush(false).await;
+                    self.wake_for_due();
+                }
                 changed = cities.changed() => match changed {
                     Ok(()) => self.reconcile().await,
                     Err(_) => break,
@@ -185,11 +190,29 @@ impl Lanes {
         }
     }
 
+    /// Lanes look for due retries when they are awake anyway; those that sleep are woken here, so that a thousand
+    /// idle lanes need no clock of their own.
+    fn wake_for_due(&self) {
+        let keys = self.due.keys();
+        let working = self.working();
+        for key in keys {
+            if let Some(working) = working.get(&key) {
+                working.lane.work.notify_waiters();
+            }
+        }
+    }
+
     /// Stops taking, lets deliveries under way end, writes all cursors, gives the leases back.
     pub async fn shutdown(&self) {
         self.stop.cancel();
+        // All are told first, so that they drain side by side.
+        self.working().values().for_each(|working| working.stop.cancel());
         let keys: Vec<_> = self.working().keys().cloned().collect();
-        let drained = futures_util::future::join_all(keys.iter().map(|key| self.halt(key)));
+        let drained = async {
+            for key in &keys {
+                self.halt(key).await;
+            }
+        };
         if tokio::time::timeout(Duration::from_millis(self.limits.drain_timeout_ms), drained)
             .await
             .is_err()

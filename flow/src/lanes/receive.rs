@@ -129,8 +129,13 @@ impl Lane {
         }
         drop(state);
         self.room.notify_waiters();
-        self.work.notify_one();
+        self.work.notify_waiters();
         (known, unknown, rejected)
+    }
+
+    /// Whether a receiver holds events.
+    pub(super) fn has_leases(&self) -> bool {
+        !self.state().leases.is_empty()
     }
 
     /// Takes back what was leased too long. Events that used up their attempts are returned with the reason, to
@@ -158,7 +163,7 @@ impl Lane {
             }
         }
         drop(state);
-        self.work.notify_one();
+        self.work.notify_waiters();
         exhausted
     }
 }

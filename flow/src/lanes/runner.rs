@@ -19,8 +19,8 @@ use crate::{city::Cities, dispatch::Dispatcher};
 const DERIVE_GROUP_MAX: usize = 256;
 /// Groups of a derivation under way at one time.
 const DERIVE_GROUPS: usize = 2;
-/// How often leases and due retries are looked at while something may be there.
-const TEND_INTERVAL: Duration = Duration::from_millis(200);
+/// How often leases are looked at while there are any.
+const LEASE_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(super) struct Runner {
     pub(super) lane: Arc<Lane>,
@@ -39,7 +39,8 @@ impl Runner {
         let mut carrying: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         let mut catching: FuturesUnordered<BoxFuture<'_, LogName>> = FuturesUnordered::new();
         let mut caught_by_self: BTreeSet<LogName> = BTreeSet::new();
-        let mut tend = tokio::time::interval(TEND_INTERVAL);
+        let key = self.lane.order.key();
+        let mut tend = tokio::time::interval(LEASE_INTERVAL);
         tend.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let work = self.lane.work.notified();
@@ -52,6 +53,9 @@ impl Runner {
                     catching.push(Box::pin(self.catch_up(Arc::clone(feed), log)));
                 }
             }
+            if self.due.has(&key) {
+                self.due.hand_to(&*self.broker, &self.lane).await;
+            }
             self.take_more(&mut carrying);
             let retry = self.lane.next_retry();
             tokio::select! {
@@ -60,7 +64,7 @@ impl Runner {
                 Some(()) = carrying.next(), if !carrying.is_empty() => {}
                 Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
                 () = at(retry), if retry.is_some() && carrying.len() < self.width() => {}
-                _ = tend.tick() => self.tend().await,
+                _ = tend.tick(), if self.lane.has_leases() => self.end_leases().await,
             }
         }
         drop(catching);
@@ -111,11 +115,10 @@ impl Runner {
         }
     }
 
-    async fn tend(&self) {
+    async fn end_leases(&self) {
         for (item, code, detail) in self.lane.end_leases(Instant::now()) {
             self.dispatcher.bury(&self.lane, item, code, detail).await;
         }
-        self.due.hand_to(&*self.broker, &self.lane).await;
     }
 }
 

@@ -9,6 +9,7 @@
 //! input it includes), then the cursor. A crash anywhere repeats, and repeats change nothing.
 
 pub mod identity;
+mod input;
 mod state;
 
 use std::sync::Arc;
@@ -16,10 +17,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use stadtbus_contracts::Registry;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Answer, Draft, Failure, Input, Job, Plugin, Pool, StateChange, Tables, Verdict};
+pub use input::Input;
+use stadtbus_plugin_host::{Answer, Call, Draft, Failure, Plugin, StateChange, Tables, Verdict};
 pub use state::{Held, STATE, StateStore};
 
-use crate::log::Logged;
 
 /// Why an event could not be transformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +93,6 @@ pub struct Step {
 #[derive(Clone)]
 pub struct Transform {
     plugin: Arc<Plugin>,
-    pool: Arc<Pool>,
     config: Bytes,
     tables: Tables,
     /// State of this place, if the plugin keeps any.
@@ -102,62 +102,28 @@ pub struct Transform {
 impl Transform {
     /// Puts `plugin` in its place.
     #[must_use]
-    pub fn new(
-        plugin: Arc<Plugin>,
-        pool: Arc<Pool>,
-        config: Bytes,
-        tables: Tables,
-        state: Option<StateStore>,
-    ) -> Self {
-        Self {
-            plugin,
-            pool,
-            config,
-            tables,
-            state,
-        }
+    pub fn new(plugin: Arc<Plugin>, config: Bytes, tables: Tables, state: Option<StateStore>) -> Self {
+        Self { plugin, config, tables, state }
     }
 
     /// `partner/name@version+digest`.
     #[must_use]
     pub fn name(&self) -> String {
         let manifest = self.plugin.manifest();
-        format!(
-            "{}/{}@{}+{}",
-            manifest.partner,
-            manifest.plugin,
-            manifest.version,
-            self.plugin.digest()
-        )
+        format!("{}/{}@{}+{}", manifest.partner, manifest.plugin, manifest.version, self.plugin.digest())
     }
 
-    /// The state key of an event under the plugin's manifest.
+    /// The key under which the plugin keeps state for this input, if it keeps any.
     ///
     /// # Errors
-    /// When the plugin declares a key that the event does not have.
-    pub fn key_of_event(&self, logged: &Logged) -> Result<Option<String>, TransformError> {
-        Ok(stadtbus_plugin_host::state_key(
-            self.plugin.manifest(),
-            &Input::Event(Arc::clone(&logged.event)),
-        )?)
-    }
-
-    /// The state key of foreign bytes.
-    ///
-    /// # Errors
-    /// When the plugin declares a key that the bytes do not have.
-    pub fn key_of_raw(&self, input: &Input) -> Result<Option<String>, TransformError> {
-        Ok(stadtbus_plugin_host::state_key(self.plugin.manifest(), input)?)
+    /// When the plugin declares a key that the input does not have.
+    pub fn state_key(&self, input: &Input) -> Result<Option<String>, TransformError> {
+        Ok(stadtbus_plugin_host::state_key(self.plugin.manifest(), &input.borrowed())?)
     }
 
     /// Runs the plugin once on each event, without state.
     pub async fn run_events(&self, events: Vec<Arc<Event>>) -> Vec<Result<Step, TransformError>> {
-        let jobs = events
-            .into_iter()
-            .map(|event| self.job(Input::Event(event), None))
-            .collect();
-        let answers = self.pool.run_batch(&self.plugin, jobs).await;
-        answers.into_iter().map(step).collect()
+        events.into_iter().map(|event| self.run(&Input::Event(event), None)).collect()
     }
 
     /// Runs the plugin once, with the state that it keeps under the input's key.
@@ -165,33 +131,18 @@ impl Transform {
     /// # Errors
     /// What the plugin did wrong, or that it rejected the input.
     pub async fn run_one(&self, input: Input, state: Option<Bytes>) -> Result<Step, TransformError> {
-        let mut answers = self
-            .pool
-            .run_batch(&self.plugin, vec![self.job(input, state)])
-            .await;
-        answers.pop().map_or_else(
-            || Err(TransformError::new("SB-1405", "The plugin pool gave no answer.")),
-            step,
-        )
+        self.run(&input, state.as_deref())
     }
 
     /// Whether the plugin may publish this type.
     #[must_use]
     pub fn produces(&self, ty: &str) -> bool {
-        self.plugin
-            .manifest()
-            .produces
-            .iter()
-            .any(|produced| produced.as_str() == ty)
+        self.plugin.manifest().produces.iter().any(|produced| produced.as_str() == ty)
     }
 
-    fn job(&self, input: Input, state: Option<Bytes>) -> Job {
-        Job {
-            input,
-            config: self.config.clone(),
-            state,
-            tables: self.tables.clone(),
-        }
+    fn run(&self, input: &Input, state: Option<&[u8]>) -> Result<Step, TransformError> {
+        let call = Call { input: input.borrowed(), config: &self.config, state, tables: &self.tables };
+        step(self.plugin.run(call))
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) async fn deploy(
     }
     let component = decoded(&body.component)?;
     let before = bus.cities.current()?.digest.clone();
-    let digest = stadtbus_plugin_host::digest(&component);
+    let digest = stadtbus_contracts::component_digest(&component);
     let applied = bus
         .cities
         .deploy(body.manifest, component, &format!("{}/{}", by.partner, by.system))

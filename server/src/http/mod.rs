@@ -39,6 +39,9 @@ use crate::Bus;
 const ADMIN_BODY_BYTES_MAX: usize = 64 << 20;
 /// Largest header block, in bytes; more is answered 431 by the HTTP library.
 const HEADER_BYTES_MAX: usize = 64 << 10;
+/// Largest header block that is answered with a code, in bytes; well above what 64 KiB events in binary mode need
+/// besides their data.
+const HEADERS_ANSWERED_MAX: usize = 32 << 10;
 /// How long a client may take for its headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// How long open requests may take at shutdown.
@@ -95,9 +98,14 @@ fn routes(bus: Arc<Bus>) -> Router {
         .with_state(bus)
 }
 
-/// No request hangs: what is not answered in time is answered 503. Live streams and long polls end by their own
+/// No header block is endless, and no request hangs: what is not answered in time is answered 503. Live streams and long polls end by their own
 /// rules.
 async fn in_time(State(bus): Shared, request: Request, next: Next) -> Response {
+    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers > HEADERS_ANSWERED_MAX {
+        let detail = format!("The headers are larger than {HEADERS_ANSWERED_MAX} bytes.");
+        return Problem(Refusal::new("SB-1402", detail)).into_response();
+    }
     let path = request.uri().path();
     let own_time = path.ends_with("/stream")
         || path.ends_with("/receive")

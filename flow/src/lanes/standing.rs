@@ -1,0 +1,111 @@
+//! Where a lane's events stand, for journeys and operators.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use stadtbus_broker::{LogName, Position};
+
+use super::{
+    item::{AttemptNote, Item},
+    lane::{Hang, Lane, Pause},
+};
+
+impl Lane {
+    /// Where an event of this lane stands that is not settled yet.
+    #[must_use]
+    pub fn standing(&self, log: &LogName, position: Position) -> Option<Standing> {
+        let state = self.state();
+        let at = |item: &&Item| item.logged.position == position && item.logged.log == *log;
+        if let Some(waiting) = state.waiting.iter().find(|waiting| at(&&waiting.item)) {
+            let next = waiting.at.saturating_duration_since(Instant::now());
+            return Some(Standing::Waiting {
+                attempts: waiting.item.attempts,
+                next,
+                notes: waiting.item.notes.clone(),
+            });
+        }
+        if state.queue.iter().any(|item| at(&item)) || state.ready.iter().any(|item| at(&item)) {
+            return Some(Standing::Queued);
+        }
+        let (cursor, _) = state.hangs.get(log)?;
+        if cursor.is_open(position) {
+            Some(Standing::UnderWay)
+        } else if position > cursor.seen() {
+            Some(Standing::NotYetRead)
+        } else {
+            None
+        }
+    }
+
+    /// Figures for operators.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let state = self.state();
+        let oldest = state
+            .queue
+            .iter()
+            .take(1)
+            .chain(state.ready.iter().take(1))
+            .chain(state.waiting.iter().map(|waiting| &waiting.item))
+            .map(|item| item.logged.provenance.accepted)
+            .min();
+        Figures {
+            queued: state.queue.len() + state.ready.len(),
+            waiting: state.waiting.len(),
+            leased: state.leases.len(),
+            open: state
+                .hangs
+                .values()
+                .map(|(cursor, _)| cursor.open_count())
+                .sum::<usize>()
+                + state.due_open.len(),
+            oldest_age: oldest
+                .and_then(|at| SystemTime::now().duration_since(at).ok())
+                .unwrap_or_default(),
+            seen: state
+                .hangs
+                .iter()
+                .map(|(log, (cursor, hang))| (log.clone(), cursor.seen(), *hang == Hang::Level))
+                .collect(),
+            paused: state.paused.clone(),
+        }
+    }
+}
+
+/// Where an unsettled event stands in its lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The lane has not come that far.
+    NotYetRead,
+    /// In the queue.
+    Queued,
+    /// Being carried, or leased by a receiver.
+    UnderWay,
+    /// Failed, and waiting for its next attempt.
+    Waiting {
+        /// Attempts made.
+        attempts: u32,
+        /// Until the next one.
+        next: Duration,
+        /// The failed attempts.
+        notes: Vec<AttemptNote>,
+    },
+}
+
+/// Figures of one lane.
+#[derive(Debug, Clone, Default)]
+pub struct Figures {
+    /// Events ready to be carried or pulled.
+    pub queued: usize,
+    /// Events waiting for a retry inside the lane.
+    pub waiting: usize,
+    /// Events leased by a receiver.
+    pub leased: usize,
+    /// Events offered and not settled.
+    pub open: usize,
+    /// Age of the oldest of them since acceptance.
+    pub oldest_age: Duration,
+    /// For each log: position seen, and whether the lane is level with the shared reader.
+    pub seen: Vec<(LogName, Position, bool)>,
+    /// Why the lane stands still, if it does.
+    pub paused: Option<Pause>,
+}
