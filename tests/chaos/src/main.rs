@@ -1,2 +1,45 @@
-//! Placeholder.
-fn main() {}
+//! `stadtbus-chaos`: kills bus and broker under load and counts what is missing.
+//!
+//! **Purpose.** "Nothing that was answered 202 is lost" is a sentence about the worst moment, so it is tested there: every
+//! event is claimed in a ledger outside the system before it is sent, every receiver reports what it got, and after the
+//! faults the two are laid side by side.
+//!
+//! **Promise.** A run is reproducible in what it sends and whom it kills (`--seed`), bounded in time, and says what it
+//! counted. `--planted NAME` shows that the oracle is worth something: it builds the bus with a known bug and succeeds only
+//! if that is found.
+//!
+//! **Refuses.** To look inside. It speaks the public HTTP API and sends signals; it knows no crate of the product.
+//!
+//! Exit code 0: no violation. 1: a violation. 2: the run could not be made.
+
+mod args;
+mod campaign;
+mod faults;
+mod ledger;
+mod payload;
+mod planted;
+mod publish;
+mod receive;
+mod verdict;
+
+use std::process::ExitCode;
+
+use args::Args;
+use clap::Parser;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match args.planted {
+        Some(bug) => planted::prove(bug, &args).await,
+        None => Box::pin(campaign::run(&args)).await,
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("stadtbus-chaos: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}

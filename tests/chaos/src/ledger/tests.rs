@@ -1,0 +1,231 @@
+//! The oracle itself, with fabricated histories: it must find what is wrong and let pass what is not.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+
+use super::{Answer, Ledger, Place, Report, SUBSCRIPTIONS, Verdict};
+use crate::payload::{data, event_id};
+
+const SEED: u64 = 11;
+
+/// One thing that happens in a history.
+enum Happens {
+    Claim,
+    Accepted(u64, u64),
+    Open(u64),
+    /// (subscription, number): as it was sent.
+    Receives(usize, u64),
+    /// (number, position): by pull, which tells the place.
+    ReceivesAt(u64, u64),
+    /// (subscription, id, data).
+    ReceivesThis(usize, Option<&'static str>, &'static str),
+}
+use Happens::{Accepted, Claim, Open, Receives, ReceivesAt, ReceivesThis};
+
+/// A name, what happens, and the violations that must be found, with how many of each.
+type Case = (&'static str, Vec<Happens>, Vec<(&'static str, usize)>);
+
+fn place(position: u64) -> Place {
+    Place {
+        log: "LOG_PUB".to_owned(),
+        position,
+    }
+}
+
+fn ledger(history: &[Happens]) -> Ledger {
+    let mut ledger = Ledger::new(SEED);
+    for happens in history {
+        match happens {
+            Claim => {
+                ledger.claim();
+            }
+            Accepted(number, position) => ledger.answer(*number, Answer::Accepted(place(*position))),
+            Open(number) => ledger.answer(*number, Answer::Open),
+            Receives(subscription, number) => receive(&mut ledger, *subscription, *number, None),
+            ReceivesAt(number, position) => receive(&mut ledger, 1, *number, Some(place(*position))),
+            ReceivesThis(subscription, event_id, data) => ledger.report(Report {
+                subscription: *subscription,
+                event_id: *event_id,
+                data: data.as_bytes(),
+                place: None,
+            }),
+        }
+    }
+    ledger
+}
+
+fn receive(ledger: &mut Ledger, subscription: usize, number: u64, place: Option<Place>) {
+    let id = event_id(SEED, number);
+    let data = data(SEED, number);
+    // The third subscription takes derived events, whose ids are the bus's own.
+    let event_id = (subscription < 2).then_some(id.as_str());
+    ledger.report(Report {
+        subscription,
+        event_id,
+        data: data.as_bytes(),
+        place,
+    });
+}
+
+fn verdict(history: &[Happens]) -> Verdict {
+    ledger(history).verdict(&HashMap::new())
+}
+
+fn broken(verdict: &Verdict) -> Vec<(&'static str, usize)> {
+    let violations = verdict.violations().into_iter();
+    violations
+        .map(|(name, found)| (name, found.len()))
+        .filter(|(_, found)| *found > 0)
+        .collect()
+}
+
+#[test]
+fn each_violation_is_found_and_nothing_else() {
+    let everywhere = |number| [Receives(0, number), Receives(1, number), Receives(2, number)];
+    let [a, b, c] = everywhere(0);
+    let met = vec![Claim, Accepted(0, 1), a, b, c];
+    let cases: Vec<Case> = vec![
+        ("nothing happened", vec![], vec![]),
+        ("all met", met, vec![]),
+        (
+            "arrived before its answer",
+            vec![
+                Claim,
+                Receives(0, 0),
+                Receives(1, 0),
+                Receives(2, 0),
+                Accepted(0, 1),
+            ],
+            vec![],
+        ),
+        (
+            "one receiver never got it",
+            vec![Claim, Accepted(0, 1), Receives(0, 0), Receives(2, 0)],
+            vec![("lost", 1)],
+        ),
+        ("nobody got it", vec![Claim, Accepted(0, 1)], vec![("lost", 3)]),
+        ("a maybe that never came", vec![Claim, Open(0)], vec![]),
+        (
+            "a maybe that came in one place",
+            vec![Claim, Open(0), Receives(0, 0)],
+            vec![],
+        ),
+        (
+            "a maybe that became an obligation",
+            vec![Claim, Open(0), Accepted(0, 1)],
+            vec![("lost", 3)],
+        ),
+        (
+            "claimed by nobody",
+            vec![Claim, Open(0), Receives(0, 1)],
+            vec![("foreign", 1)],
+        ),
+        (
+            "of another run",
+            vec![
+                Claim,
+                ReceivesThis(0, None, r#"{"nr":0,"seed":12,"wert":1,"text":""}"#),
+            ],
+            vec![("foreign", 1)],
+        ),
+        (
+            "not ours at all",
+            vec![Claim, ReceivesThis(0, None, "{}")],
+            vec![("foreign", 1)],
+        ),
+        (
+            "other data",
+            vec![
+                Claim,
+                ReceivesThis(0, None, r#"{"nr":0,"seed":11,"wert":1,"text":""}"#),
+            ],
+            vec![("corrupted", 1)],
+        ),
+        (
+            "at two places of the log",
+            vec![Claim, Open(0), ReceivesAt(0, 4), ReceivesAt(0, 9)],
+            vec![("twice in the log", 1)],
+        ),
+        (
+            "redelivered from its place",
+            vec![Claim, Open(0), ReceivesAt(0, 4), ReceivesAt(0, 4)],
+            vec![],
+        ),
+        (
+            "a repeat with another receipt",
+            vec![
+                Claim,
+                Accepted(0, 4),
+                Accepted(0, 9),
+                Receives(0, 0),
+                Receives(1, 0),
+                Receives(2, 0),
+            ],
+            vec![("receipt changed", 1)],
+        ),
+        (
+            "a repeat with its receipt",
+            vec![
+                Claim,
+                Accepted(0, 4),
+                Accepted(0, 4),
+                Receives(0, 0),
+                Receives(1, 0),
+                Receives(2, 0),
+            ],
+            vec![],
+        ),
+    ];
+    for (name, history, expected) in cases {
+        assert_eq!(broken(&verdict(&history)), expected, "{name}");
+    }
+}
+
+#[test]
+fn data_under_another_id_is_corrupted() {
+    let mut ledger = ledger(&[Claim, Claim]);
+    let (id, data) = (event_id(SEED, 1), data(SEED, 0));
+    ledger.report(Report {
+        subscription: 0,
+        event_id: Some(&id),
+        data: data.as_bytes(),
+        place: None,
+    });
+    assert_eq!(broken(&ledger.verdict(&HashMap::new())), [("corrupted", 1)]);
+}
+
+#[test]
+fn duplicates_are_counted_and_are_no_violation() {
+    let seen = verdict(&[
+        Claim,
+        Accepted(0, 1),
+        Receives(0, 0),
+        Receives(0, 0),
+        Receives(0, 0),
+        Receives(1, 0),
+        Receives(2, 0),
+        Receives(2, 0),
+    ]);
+    assert_eq!(broken(&seen), []);
+    assert_eq!(seen.duplicates, [2, 0, 1]);
+    assert_eq!((seen.claimed, seen.accepted, seen.maybe), (1, 1, 0));
+}
+
+#[test]
+fn a_dead_letter_is_not_lost() {
+    let ledger = ledger(&[Claim, Accepted(0, 1), Receives(0, 0), Receives(2, 0)]);
+    let dead = HashMap::from([((SUBSCRIPTIONS[1].to_owned(), event_id(SEED, 0)), 1)]);
+    assert_eq!(broken(&ledger.verdict(&dead)), []);
+}
+
+#[test]
+fn what_is_open_goes_down_to_nothing() {
+    let mut seen = ledger(&[Claim, Claim, Accepted(0, 1), Open(1)]);
+    assert_eq!((seen.open(), seen.behind(), seen.is_met(0)), (3, 1, false));
+    for subscription in 0..SUBSCRIPTIONS.len() {
+        receive(&mut seen, subscription, 0, None);
+        receive(&mut seen, subscription, 1, None);
+    }
+    assert_eq!((seen.open(), seen.behind(), seen.is_met(0)), (0, 0, true));
+    assert_eq!(seen.verdict(&HashMap::new()).maybe_received, 1);
+}

@@ -1,0 +1,127 @@
+//! Publishers that behave as real ones do: they repeat what was not answered, with the same id, or walk away from it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use stadtbus_load::{Connection, request};
+use tokio::task::JoinSet;
+
+use crate::ledger::{Answer, Ledger, Place};
+use crate::payload;
+
+/// The ledger, shared by everybody who reports to it.
+pub(crate) type Shared = Arc<Mutex<Ledger>>;
+
+/// The ledger, for a moment.
+pub(crate) fn open(ledger: &Shared) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const PUBLISHERS: usize = 32;
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(100);
+/// One in so many failures is walked away from; the others are repeated until they are answered.
+const WALK_AWAY: u32 = 4;
+const REPEATS_MAX: u32 = 400;
+/// One in so many accepted events is sent again on purpose: it must get the same receipt.
+const AGAIN: u32 = 500;
+/// Publishers wait while a subscription is this far behind, so that a run settles in bounded time.
+const BEHIND_MAX: u64 = 30_000;
+
+/// Where and as whom to publish, and how much.
+#[derive(Debug, Clone)]
+pub(crate) struct Publishing {
+    pub(crate) bus: SocketAddr,
+    pub(crate) token: String,
+    pub(crate) events: u64,
+}
+
+/// Claims and publishes until so many events are claimed and each is answered or given up.
+pub(crate) async fn all(ledger: &Shared, publishing: &Publishing) {
+    let mut tasks = JoinSet::new();
+    for _ in 0..PUBLISHERS {
+        tasks.spawn(publisher(Arc::clone(ledger), publishing.clone()));
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn publisher(ledger: Shared, publishing: Publishing) {
+    let mut connection = Connection::new(publishing.bus);
+    loop {
+        while open(&ledger).behind() > BEHIND_MAX {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let claimed = {
+            let mut ledger = open(&ledger);
+            (ledger.claimed() < publishing.events).then(|| ledger.claim())
+        };
+        let Some(number) = claimed else {
+            return;
+        };
+        one(&ledger, &publishing, &mut connection, number).await;
+    }
+}
+
+/// Publishes one event, with repeats.
+pub(crate) async fn one(ledger: &Shared, publishing: &Publishing, connection: &mut Connection, number: u64) {
+    let seed = open(ledger).seed();
+    let event = payload::event(seed, number);
+    let kind = "application/cloudevents+json";
+    let bytes = request(
+        publishing.bus,
+        "/v1/events",
+        &publishing.token,
+        kind,
+        event.as_bytes(),
+    );
+    for _ in 0..REPEATS_MAX {
+        let answer = exchange(connection, &bytes).await;
+        let accepted = answer != Answer::Open;
+        open(ledger).answer(number, answer);
+        if accepted {
+            if fastrand::u32(0..AGAIN) == 0 {
+                let repeat = exchange(connection, &bytes).await;
+                open(ledger).answer(number, repeat);
+            }
+            return;
+        }
+        if fastrand::u32(0..WALK_AWAY) == 0 {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn exchange(connection: &mut Connection, bytes: &[u8]) -> Answer {
+    match tokio::time::timeout(ANSWER_WITHIN, connection.exchange(bytes)).await {
+        Ok(Ok(answer)) if answer.status == 202 => receipt(answer.body),
+        Ok(_) => Answer::Open,
+        Err(_) => {
+            connection.close();
+            Answer::Open
+        }
+    }
+}
+
+/// 202 is an obligation whatever stands in its body; a receipt that cannot be read gets a place no log has.
+fn receipt(body: &[u8]) -> Answer {
+    #[derive(Deserialize)]
+    struct Accepted {
+        receipt: Receipt,
+    }
+    #[derive(Deserialize)]
+    struct Receipt {
+        log: String,
+        position: u64,
+    }
+    let place = serde_json::from_slice::<Accepted>(body).map(|accepted| Place {
+        log: accepted.receipt.log,
+        position: accepted.receipt.position,
+    });
+    Answer::Accepted(place.unwrap_or_else(|_| Place {
+        log: "unreadable receipt".to_owned(),
+        position: 0,
+    }))
+}
