@@ -1,20 +1,68 @@
-//! Turns the folder `docs/errors` into a table of pages that is compiled into the binary.
+//! Turns the folder `docs/errors` into a table of pages, and the plugin SDK into a table of files, both of which are
+//! compiled into the binary.
 //!
 //! The pages are the only place where a code is explained; a table written by hand would fall behind
 //! them. The table is sorted by code, so that the program can search it by halving.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let folder = root.join("../docs/errors").canonicalize()?;
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    fs::write(
+        out.join("pages.rs"),
+        pages(&root.join("../docs/errors").canonicalize()?)?,
+    )?;
+    fs::write(out.join("sdk.rs"), sdk(&root.join("../plugins").canonicalize()?)?)
+}
+
+/// What `stadtbus plugin new` writes: the templates, the SDK and the interface it is made from.
+fn sdk(plugins: &Path) -> io::Result<String> {
+    let mut files = vec![plugins.join("sdk/rust/Cargo.toml")];
+    for folder in ["wit", "sdk/rust/src", "sdk/rust/template"] {
+        println!("cargo::rerun-if-changed={}", plugins.join(folder).display());
+        collect(&plugins.join(folder), &mut files)?;
+    }
+    files.sort();
+    let mut table = String::from("&[\n");
+    for file in files {
+        println!("cargo::rerun-if-changed={}", file.display());
+        let name = file
+            .strip_prefix(plugins)
+            .map_err(io::Error::other)?
+            .display()
+            .to_string();
+        let row = writeln!(
+            table,
+            "    ({name:?}, include_str!({:?})),",
+            file.display().to_string()
+        );
+        row.map_err(io::Error::other)?;
+    }
+    table.push_str("]\n");
+    Ok(table)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn pages(folder: &Path) -> io::Result<String> {
     println!("cargo::rerun-if-changed={}", folder.display());
 
     let mut pages: BTreeMap<String, [Option<PathBuf>; 2]> = BTreeMap::new();
-    for entry in fs::read_dir(&folder)? {
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path
             .file_name()
@@ -51,6 +99,5 @@ fn main() -> io::Result<()> {
         row.map_err(io::Error::other)?;
     }
     table.push_str("]\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    fs::write(out.join("pages.rs"), table)
+    Ok(table)
 }

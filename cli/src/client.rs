@@ -9,7 +9,7 @@ use crate::say;
 use crate::ui::text::{Lang, lang};
 use crate::ui::{Exit, Failure, t};
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -52,6 +52,17 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Bytes,
     /// Time allowed beyond the ordinary deadline, for calls that wait on purpose.
     pub(crate) extra: Duration,
+}
+
+/// An answer looked at without judging it.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The `Date` header: what time it is over there.
+    pub(crate) date: Option<String>,
+    /// The body as text.
+    pub(crate) body: String,
 }
 
 impl Client {
@@ -160,8 +171,8 @@ impl Client {
             .unwrap_or_else(|_| Err(self.unreachable(&late(deadline))))
     }
 
-    /// Status only, for `/healthz` and `/readyz`, whose refusals are answers.
-    pub(crate) async fn probe(&self, path: &str) -> Result<(StatusCode, String), Failure> {
+    /// What stands at `path`, refusals included: for `/healthz` and `/readyz`, whose refusals are answers.
+    pub(crate) async fn probe(&self, path: &str) -> Result<Probe, Failure> {
         let call = Call {
             method: Method::GET,
             path,
@@ -172,8 +183,17 @@ impl Client {
         let work = async {
             let answer = self.exchange(&call, "*/*").await?;
             let status = answer.status();
+            let date = answer
+                .headers()
+                .get(DATE)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned);
             let body = self.body(answer).await?;
-            Ok((status, String::from_utf8_lossy(&body).into_owned()))
+            Ok(Probe {
+                status,
+                date,
+                body: String::from_utf8_lossy(&body).into_owned(),
+            })
         };
         tokio::time::timeout(CALL, work)
             .await

@@ -3,7 +3,10 @@
 //! One file per command holds its own arguments; here they are put together, spoken in the language of the
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
-use crate::commands::{dlq, explain, pause, pull, send, status, tap, trace};
+use crate::commands::{
+    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, send, serve, status, tap,
+    test, token, trace,
+};
 use crate::say;
 use crate::ui::text::Lang;
 use crate::ui::{Failure, Format, t};
@@ -71,11 +74,15 @@ pub(crate) struct Global {
         )
     )]
     pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) names: crate::issuer::Names,
 }
 
 /// Every command; each has a file of its own under `commands/`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(serve::Args),
+    Dev(dev::Args),
     Send(send::Args),
     Trace(trace::Args),
     Tap(tap::Args),
@@ -85,7 +92,14 @@ pub(crate) enum Command {
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
     Dlq(dlq::Args),
+    Lint(lint::Args),
+    Test(test::Args),
+    Apply(apply::Args),
+    Plugin(plugin::Args),
+    Token(token::Args),
+    Doctor(doctor::Args),
     Explain(explain::Args),
+    PrintConfig(print_config::Args),
 }
 
 /// What the words on the command line turn out to be.

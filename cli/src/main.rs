@@ -7,16 +7,25 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+mod bus;
 mod catalogue;
+mod city;
 mod client;
 mod commands;
 mod duration;
+mod findings;
 mod grammar;
 mod issuer;
+mod junit;
+mod nats;
+mod plugin_test;
 mod session;
 mod ui;
 
-use commands::{dlq, explain, pause, pull, send, status, tap, trace};
+use commands::{
+    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, send, serve, status, tap,
+    test, token, trace,
+};
 use grammar::{Command, Parsed};
 use session::Session;
 use ui::text;
@@ -24,6 +33,10 @@ use ui::{Format, Outcome, Shell};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
+    // The compiler of plugins limits its own process before anything else has started a thread.
+    if arguments.get(1).is_some_and(|word| word == bus::PLUGIN_COMPILE) {
+        return bus::plugin_compile();
+    }
     text::choose(text::detect(&arguments, |name| env::var(name).ok()));
     match grammar::parse(&arguments) {
         Parsed::Run(cli) => {
@@ -41,6 +54,11 @@ fn main() -> ExitCode {
 
 fn run(command: Command, session: &Session) -> Outcome {
     match command {
+        // The bus
+        Command::Serve(args) => serve::run(&args, session),
+        Command::Dev(args) => dev::run(&args, session),
+        Command::PrintConfig(args) => print_config::run(&args, session),
+        Command::Doctor(args) => doctor::run(&args, session),
         // Events
         Command::Send(args) => send::run(&args, session),
         Command::Receive(args) => pull::receive(&args, session),
@@ -53,6 +71,11 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Resume(args) => pause::resume(&args, session),
         Command::Dlq(args) => dlq::run(args, session),
         // The city
+        Command::Lint(args) => lint::run(&args, session),
+        Command::Test(args) => test::run(&args, session),
+        Command::Apply(args) => apply::run(&args, session),
+        Command::Plugin(args) => plugin::run(args, session),
+        Command::Token(args) => token::run(args, session),
         Command::Explain(args) => explain::run(&args, session),
     }
 }

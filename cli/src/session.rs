@@ -2,12 +2,13 @@
 
 use crate::client::Client;
 use crate::grammar::Global;
+use crate::issuer::{self, Names, Wanted};
 use crate::say;
 use crate::ui::{Exit, Failure, Outcome, Shell, t};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a token lives that is issued for one command.
@@ -43,6 +44,7 @@ pub(crate) struct Session {
     token: Option<String>,
     identity: Option<String>,
     key: Option<PathBuf>,
+    names: Names,
 }
 
 impl Session {
@@ -55,6 +57,7 @@ impl Session {
             token: global.token,
             identity: global.identity,
             key: global.key,
+            names: global.names,
         }
     }
 
@@ -64,16 +67,33 @@ impl Session {
         Client::new(&self.server, token.as_deref())
     }
 
-    /// A client without any token, for what needs none.
-    pub(crate) fn anonymous(&self) -> Result<Client, Failure> {
-        Client::new(&self.server, None)
+    /// The names a token of this bus must carry.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The issuer's key file, for the command that cannot do without.
+    pub(crate) fn key(&self) -> Result<&Path, Failure> {
+        self.key.as_deref().ok_or_else(|| {
+            Failure::usage(t(
+                "Es fehlt --key: der Schlüssel des Ausstellers.",
+                "--key is missing: the issuer's key.",
+            ))
+            .hint("stadtbus token key --out issuer.pem")
+        })
     }
 
     fn token_for(&self, scope: Scope) -> Result<Option<String>, Failure> {
         match (&self.identity, &self.key, &self.token) {
             (Some(identity), Some(key), _) => {
                 let (partner, system) = split(identity)?;
-                crate::issuer::issue(key, partner, system, scope.name(), SHORT).map(Some)
+                let wanted = Wanted {
+                    partner,
+                    system,
+                    scope: scope.name(),
+                    ttl: SHORT,
+                };
+                issuer::issue(key, &self.names, &wanted).map(Some)
             }
             (Some(identity), None, Some(token)) => match subject(token) {
                 Some(subject) if subject != *identity => Err(Failure::usage(say!(

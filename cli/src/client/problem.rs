@@ -67,15 +67,14 @@ fn is_code(code: &str) -> bool {
         .is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Text from elsewhere without control characters: a partner's reason must not steer an operator's terminal.
+/// Text from elsewhere without characters that steer a terminal or reorder text (C0, C1, line separators,
+/// bidirectional controls): a partner's reason must not forge an operator's screen.
 pub(crate) fn clean(text: &str) -> String {
+    let steers = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
     text.chars()
-        .map(|character| {
-            if character.is_control() {
-                '\u{fffd}'
-            } else {
-                character
-            }
-        })
+        .map(|character| if steers(character) { '\u{fffd}' } else { character })
         .collect()
 }

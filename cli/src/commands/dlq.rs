@@ -1,7 +1,7 @@
 //! `stadtbus dlq`: dead letters, the deliveries the bus has given up on. Nothing in them is lost: each keeps
 //! its payload, reason and attempts until it is delivered again.
 
-use crate::client::query;
+use crate::client::{Client, query};
 use crate::commands::send::text;
 use crate::grammar::example;
 use crate::say;
@@ -32,7 +32,7 @@ enum Verb {
     List {
         #[arg(long, value_name = "ID", help = t("Nur dieses Abonnement", "Only this subscription"))]
         subscription: Option<String>,
-        #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000), help = t("Höchstens so viele (Vorgabe 100)", "At most this many (default 100)"))]
+        #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000), help = t("Höchstens so viele (Vorgabe 100)", "At most this many (default 100)"))]
         limit: u32,
     },
     #[command(
@@ -57,8 +57,7 @@ enum Verb {
     },
 }
 
-/// The most a list returns; a retry of more is done by subscription.
-const LIST_MAX: u32 = 10_000;
+const PATH_RETRY: &str = "/v1/dead-letters/retry";
 
 /// Runs one of the verbs.
 pub(crate) fn run(args: Args, session: &Session) -> Outcome {
@@ -85,53 +84,49 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
                 positions,
                 subscription,
                 dry_run,
-            } => {
-                let chosen = client.get(&list_path(subscription.clone(), LIST_MAX)).await?;
-                let chosen = letters(&chosen).ok_or_else(|| client.not_understood("dead_letters"))?;
-                let wanted = |entry: &&Value| {
-                    subscription.is_some()
-                        || entry
-                            .get("position")
-                            .and_then(Value::as_u64)
-                            .is_some_and(|at| positions.contains(&at))
-                };
-                let chosen: Vec<Value> = chosen.iter().filter(wanted).cloned().collect();
-                if dry_run {
-                    session
-                        .shell
-                        .show(&json!({"would_retry": chosen}), || rows(&chosen));
-                    session.shell.notice(&say!(
-                        "{} würden erneut zugestellt.",
-                        "{} would be delivered again.",
-                        chosen.len()
-                    ));
-                    return Ok(Exit::Done);
-                }
-                let count = if subscription.is_some() {
-                    chosen.len()
-                } else {
-                    positions.len()
-                };
-                agree(session, count, subscription.as_deref())?;
-                let body = match subscription {
-                    Some(subscription) => json!({"subscription": subscription}),
-                    None => json!({"positions": positions}),
-                };
-                let answer = client.post("/v1/dead-letters/retry", &body).await?;
-                let head = session
-                    .shell
-                    .paint(Style::Good, t("erneut eingereiht", "queued again"));
-                session
-                    .shell
-                    .show(&answer, || vec![format!("{head}  {}", text(&answer, "retried"))]);
-                Ok(Exit::Done)
-            }
+            } => retry(&client, session, positions, subscription, dry_run).await,
         }
     })
 }
 
+async fn retry(
+    client: &Client,
+    session: &Session,
+    positions: Vec<u64>,
+    subscription: Option<String>,
+    dry_run: bool,
+) -> Outcome {
+    let ask = |dry_run: bool| match &subscription {
+        Some(subscription) => json!({"subscription": subscription, "dry_run": dry_run}),
+        None => json!({"positions": positions, "dry_run": dry_run}),
+    };
+    let would = client.post(PATH_RETRY, &ask(true)).await?;
+    let count = would
+        .get("retried")
+        .and_then(Value::as_u64)
+        .ok_or_else(|| client.not_understood("retried"))?;
+    if dry_run {
+        session.shell.show(&would, || {
+            vec![say!(
+                "{count} würden erneut zugestellt",
+                "{count} would be delivered again"
+            )]
+        });
+        return Ok(Exit::Done);
+    }
+    agree(session, count, subscription.as_deref())?;
+    let answer = client.post(PATH_RETRY, &ask(false)).await?;
+    let head = session
+        .shell
+        .paint(Style::Good, t("erneut eingereiht", "queued again"));
+    session
+        .shell
+        .show(&answer, || vec![format!("{head}  {}", text(&answer, "retried"))]);
+    Ok(Exit::Done)
+}
+
 /// More than one delivery is repeated only after a question that names the count.
-fn agree(session: &Session, count: usize, subscription: Option<&str>) -> Result<(), Failure> {
+fn agree(session: &Session, count: u64, subscription: Option<&str>) -> Result<(), Failure> {
     if count <= 1 {
         return Ok(());
     }
@@ -165,28 +160,20 @@ fn list_path(subscription: Option<String>, limit: u32) -> String {
 }
 
 fn letters(answer: &Value) -> Option<&Vec<Value>> {
-    answer.as_array().or_else(|| {
-        ["dead_letters", "letters", "items"]
-            .into_iter()
-            .find_map(|name| answer.get(name).and_then(Value::as_array))
-    })
+    answer.get("dead_letters").and_then(Value::as_array)
 }
 
 fn rows(list: &[Value]) -> Vec<String> {
     let rows: Vec<Vec<String>> = list
         .iter()
         .map(|entry| {
-            let id = [text(entry, "event_id"), text(entry, "id")]
-                .into_iter()
-                .find(|id| !id.is_empty());
-            let id = id.or_else(|| entry.get("event").map(|event| text(event, "id")));
-            let attempts = text(entry, "attempts");
+            let attempts = text(entry, "attempts_count");
             vec![
-                text(entry, "position"),
+                text(entry, "dead_letter"),
                 text(entry, "subscription"),
-                id.unwrap_or_default(),
+                text(entry, "id"),
                 say!("{attempts} Versuche", "{attempts} attempts"),
-                format!("{} {}", text(entry, "code"), text(entry, "reason"))
+                format!("{} {}", text(entry, "code"), text(entry, "detail"))
                     .trim()
                     .to_owned(),
             ]

@@ -28,12 +28,12 @@ pub(crate) fn run(_: &Args, session: &Session) -> Outcome {
     })
 }
 
-/// The list in an answer, whether it stands by itself or under its name.
+/// The list in an answer.
 fn entries(answer: &Value) -> &[Value] {
-    let list = answer
-        .as_array()
-        .or_else(|| answer.get("subscriptions").and_then(Value::as_array));
-    list.map_or(&[], Vec::as_slice)
+    answer
+        .get("subscriptions")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 fn lines(shell: &Shell, status: &Value, subscriptions: &[Value]) -> Vec<String> {
@@ -52,12 +52,9 @@ fn lines(shell: &Shell, status: &Value, subscriptions: &[Value]) -> Vec<String> 
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(subscriptions.iter().map(|entry| {
-        let id = [text(entry, "subscription"), text(entry, "id")]
-            .into_iter()
-            .find(|id| !id.is_empty());
         vec![
-            id.unwrap_or_default(),
-            text(entry, "state"),
+            text(entry, "subscription"),
+            state(entry),
             text(entry, "lag"),
             age(entry),
         ]
@@ -73,16 +70,30 @@ fn lines(shell: &Shell, status: &Value, subscriptions: &[Value]) -> Vec<String> 
     lines
 }
 
+fn state(entry: &Value) -> String {
+    if let Some(pause) = entry.get("paused").filter(|pause| pause.is_object()) {
+        return format!(
+            "{} ({} {})",
+            t("angehalten", "paused"),
+            text(pause, "code"),
+            text(pause, "reason")
+        );
+    }
+    let level = entry.get("level").and_then(Value::as_bool) == Some(true);
+    if level {
+        t("aktuell", "level")
+    } else {
+        t("holt auf", "catching up")
+    }
+    .to_owned()
+}
+
 fn age(entry: &Value) -> String {
-    let millis = ["oldest_age_ms", "oldest_ms"]
-        .into_iter()
-        .find_map(|name| entry.get(name)?.as_u64());
-    match millis {
-        None => text(entry, "oldest_age_s"),
-        Some(millis) if millis < 10_000 => format!("{millis} ms"),
-        Some(millis) if millis < 600_000 => format!("{} s", millis / 1_000),
-        Some(millis) if millis < 36_000_000 => format!("{} min", millis / 60_000),
-        Some(millis) => format!("{} h", millis / 3_600_000),
+    match entry.get("oldest_age_s").and_then(Value::as_f64) {
+        None => String::new(),
+        Some(seconds) if seconds < 600.0 => format!("{seconds:.1} s"),
+        Some(seconds) if seconds < 36_000.0 => format!("{:.0} min", seconds / 60.0),
+        Some(seconds) => format!("{:.0} h", seconds / 3_600.0),
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
             };
             session.shell.line(&match session.shell.format() {
                 Format::Json => event.to_string(),
-                Format::Text => line(&event, &message.id),
+                Format::Text => line(&event),
             });
             left = left.saturating_sub(1);
         }
@@ -61,17 +61,14 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
     })
 }
 
-fn line(event: &Value, place: &str) -> String {
-    let place = crate::client::problem::clean(place);
-    let time = [text(event, "acceptedtime"), text(event, "time")]
-        .into_iter()
-        .find(|time| !time.is_empty());
+fn line(event: &Value) -> String {
+    let place = format!("{}:{}", text(event, "log"), text(event, "position"));
     let parts = [
-        time.unwrap_or_default(),
         place,
+        text(event, "time"),
+        text(event, "partner"),
         text(event, "type"),
         text(event, "id"),
-        text(event, "subject"),
     ];
     parts
         .into_iter()

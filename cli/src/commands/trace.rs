@@ -73,7 +73,13 @@ fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Ve
         Style::Strong,
         &format!("{}  {}", text(event, "id"), text(event, "type")),
     )];
-    let facts = [text(event, "source"), text(event, "subject"), day(steps, zone)];
+    let cause = text(event, "cause");
+    let cause = if cause.is_empty() {
+        cause
+    } else {
+        say!("abgeleitet aus {cause}", "derived from {cause}")
+    };
+    let facts = [text(event, "source"), cause, day(steps, zone)];
     lines.push(format!(
         "  {}",
         facts
@@ -116,7 +122,7 @@ fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
     } else {
         format!("[{rule}]")
     };
-    let reason = [text(step, "code"), rule, text(step, "detail")];
+    let reason = [text(step, "code"), rule, detail_name(text(step, "detail"))];
     vec![
         time,
         step_name(&text(step, "step")),
@@ -143,17 +149,12 @@ fn day(steps: &[Value], zone: &TimeZone) -> String {
 /// The step in the person's language; a step this program does not know keeps its name.
 fn step_name(step: &str) -> String {
     let german = match step {
-        "accept" | "accepted" => "Annahme",
-        "ingest" => "Eingang",
-        "decode" => "Dekodieren",
         "authenticate" => "Ausweis",
         "validate" => "Prüfung",
         "log" => "Log",
         "route" => "Weg",
         "transform" => "Umformung",
-        "derive" => "Ableitung",
         "deliver" => "Zustellung",
-        "settle" => "Abschluss",
         other => other,
     };
     t(german, step).to_owned()
@@ -161,35 +162,52 @@ fn step_name(step: &str) -> String {
 
 fn outcome_name(outcome: &str) -> String {
     let german = match outcome {
-        "ok" => "ok",
+        "known" => "bekannt",
+        "valid" => "gültig",
         "accepted" => "angenommen",
-        "duplicate" => "schon bekannt",
-        "stored" | "logged" => "gespeichert",
         "matched" => "trifft zu",
+        "not-matched" => "trifft nicht zu",
+        "not-subscribed" => "noch nicht abonniert",
+        "refused" => "nicht berechtigt",
         "delivered" => "zugestellt",
         "derived" => "abgeleitet",
-        "filtered" => "ausgefiltert",
-        "not-matched" | "no-match" => "trifft nicht zu",
-        "dropped" => "weggelassen",
-        "rejected" => "zurückgewiesen",
-        "refused" | "forbidden" | "not-entitled" => "nicht berechtigt",
-        "retry" => "erneut",
-        "waiting" | "pending" => "wartet",
-        "paused" => "angehalten",
-        "parked" => "zurückgelegt",
-        "dead-lettered" | "dead-letter" => "zurückgestellt",
-        "expired" => "abgelaufen",
+        "filtered" => "weggelassen",
         "failed" => "gescheitert",
+        "retry" => "erneut",
+        "pending" => "wartet",
+        "paused" => "angehalten",
+        "dead-lettered" => "zurückgestellt",
+        "expired" => "abgelaufen",
         other => other,
     };
     t(german, outcome).to_owned()
 }
 
+/// The bus's own sentences; a plugin's or receiver's words are shown as they came.
+fn detail_name(detail: String) -> String {
+    let german = match detail.as_str() {
+        "asks for other types" => "fragt nach anderen Typen",
+        "a filter does not hold" => "ein Filter trifft nicht zu",
+        "derived events are in the log" => "die abgeleiteten Ereignisse stehen im Log",
+        "the receiver has it" => "der Empfänger hat es",
+        "expirytime passed before it could be delivered" => "expirytime war vor der Zustellung vorbei",
+        "a scheduled retry owns it" => "ein späterer Versuch ist geplant",
+        "in the queue of its subscription" => "in der Warteschlange des Abonnements",
+        "under way" => "unterwegs",
+        "the subscription has not come that far" => "das Abonnement ist noch nicht so weit",
+        "waits for its scheduled retry" => "wartet auf den geplanten Versuch",
+        "another bus process serves this subscription" => "ein anderer Bus-Prozess bedient dieses Abonnement",
+        "accepted before the subscription began" => "angenommen, bevor das Abonnement begann",
+        _ => return detail,
+    };
+    t(german.to_owned(), detail)
+}
+
 fn style(outcome: &str, step: &Value) -> Option<Style> {
     match outcome {
         "delivered" | "derived" => Some(Style::Good),
-        "filtered" | "dropped" | "not-matched" | "no-match" => Some(Style::Dim),
-        "retry" | "waiting" | "pending" | "paused" | "parked" => Some(Style::Warn),
+        "filtered" | "not-matched" | "not-subscribed" => Some(Style::Dim),
+        "retry" | "pending" | "paused" => Some(Style::Warn),
         _ if step.get("code").is_some_and(|code| !code.is_null()) => Some(Style::Bad),
         _ => None,
     }

@@ -89,7 +89,12 @@ mod tests {
 
     #[test]
     fn language_is_taken_from_flag_then_locale() {
-        let cases: [(&[&str], &[(&str, &str)], Lang); 9] = [
+        type Case = (
+            &'static [&'static str],
+            &'static [(&'static str, &'static str)],
+            Lang,
+        );
+        let cases: [Case; 9] = [
             (&[], &[], Lang::En),
             (&[], &[("LANG", "de_DE.UTF-8")], Lang::De),
             (&[], &[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], Lang::En),

@@ -1,0 +1,113 @@
+//! `stadtbus apply`: brings a bus to the state of a city folder. First the plan, then the question, then all
+//! of it at once or nothing.
+
+use crate::city;
+use crate::commands::send::text;
+use crate::grammar::example;
+use crate::say;
+use crate::session::{Scope, Session, wait};
+use crate::ui::shell::table;
+use crate::ui::{Exit, Failure, Outcome, Shell, Style, t};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    about = t("Einen Stadtordner einspielen: erst der Plan, dann die Änderung", "Apply a city folder: first the plan, then the change"),
+    after_help = example(&["stadtbus apply deploy/cities/krefeld --dry-run", "stadtbus apply deploy/cities/krefeld --yes"])
+)]
+pub(crate) struct Args {
+    #[arg(value_name = t("ORDNER", "FOLDER"), help = t("Der Ordner mit city.yaml", "The folder with city.yaml"))]
+    folder: PathBuf,
+    #[arg(long, help = t("Nur den Plan zeigen", "Only show the plan"))]
+    dry_run: bool,
+}
+
+/// Plans, asks, applies.
+pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
+    let shell = &session.shell;
+    let folder = city::load(shell, &args.folder)?;
+    let client = session.client(Scope::Operate)?;
+    wait(async {
+        let plan = folder.plan(&client).await?;
+        if plan.changes.is_empty() {
+            shell.show(&plan.answer, || {
+                vec![t("Alles ist schon so.", "Everything is so already.").to_owned()]
+            });
+            return Ok(Exit::Done);
+        }
+        if args.dry_run {
+            shell.show(&plan.answer, || lines(shell, &plan.changes));
+            return Ok(Exit::Done);
+        }
+        for line in lines(shell, &plan.changes) {
+            shell.notice(&line);
+        }
+        let count = plan.changes.len();
+        let question = say!(
+            "{count} Änderungen an {} in {} vornehmen?",
+            "Make {count} changes to {} at {}?",
+            folder.city.title,
+            client.server()
+        );
+        match shell.confirm(&question) {
+            Some(true) => {}
+            Some(false) => {
+                return Err(Failure::new(
+                    "SB-6002",
+                    Exit::Refused,
+                    t("Nichts wurde geändert.", "Nothing was changed."),
+                ));
+            }
+            None => {
+                return Err(Failure::usage(say!(
+                    "Rückfrage nicht möglich: {question}",
+                    "Cannot ask: {question}"
+                ))
+                .hint(format!("stadtbus apply {} --yes", args.folder.display())));
+            }
+        }
+        let answer = folder.apply(&client, &plan).await?;
+        let digest = text(&answer, "applied");
+        let head = shell.paint(Style::Good, t("eingespielt", "applied"));
+        shell.show(&json!({"applied": digest, "changes": plan.changes}), || {
+            vec![format!("{head}  {digest}")]
+        });
+        Ok(Exit::Done)
+    })
+}
+
+/// `+` added, `~` changed, `-` removed.
+fn lines(shell: &Shell, changes: &[Value]) -> Vec<String> {
+    let kinds: Vec<String> = changes
+        .iter()
+        .map(|change| text(change, "kind").to_lowercase())
+        .collect();
+    let rows: Vec<Vec<String>> = changes
+        .iter()
+        .zip(&kinds)
+        .map(|(change, kind)| {
+            let sign = match kind.as_str() {
+                "added" => "+",
+                "removed" => "-",
+                _ => "~",
+            };
+            vec![
+                sign.to_owned(),
+                text(change, "what"),
+                text(change, "id"),
+                text(change, "summary"),
+            ]
+        })
+        .collect();
+    let styled = table(&rows).into_iter().zip(&kinds).map(|(line, kind)| {
+        let style = match kind.as_str() {
+            "added" => Style::Good,
+            "removed" => Style::Bad,
+            _ => Style::Warn,
+        };
+        shell.paint(style, &line)
+    });
+    styled.collect()
+}

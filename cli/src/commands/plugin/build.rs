@@ -1,0 +1,72 @@
+//! `stadtbus plugin build`: source to component, `build/<name>.wasm`.
+
+use super::{Target, host_failure, manifest};
+use crate::grammar::example;
+use crate::say;
+use crate::session::Session;
+use crate::ui::{Exit, Failure, Outcome, t};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    about = t("Ein Plugin zur Komponente bauen", "Build a plugin into a component"),
+    after_help = example(&["stadtbus plugin build plugins/krefeld/outage-redact"])
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Builds.
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let folder = &args.target.folder;
+    let (manifest, _) = manifest(folder)?;
+    if !folder.join("Cargo.toml").is_file() {
+        let message = say!(
+            "{} ist kein Rust-Plugin.",
+            "{} is no Rust plugin.",
+            folder.display()
+        );
+        let name = &manifest.plugin;
+        return Err(Failure::new("SB-6003", Exit::Usage, message)
+            .detail(say!(
+                "Andere Sprachen legen die Komponente selbst nach build/{name}.wasm.",
+                "Other languages put the component into build/{name}.wasm themselves."
+            ))
+            .hint(format!("stadtbus plugin check {}", folder.display())));
+    }
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| Failure::file(folder, &error))?;
+    session
+        .shell
+        .notice(&say!("{} wird gebaut …", "Building {} …", manifest.name()));
+    let built = stadtbus_plugin_host::build::build_rust(&folder, &target_folder(&folder))
+        .map_err(|error| host_failure(&error))?;
+    let report = &built.report;
+    session
+        .shell
+        .show(&json!({"component": built.path, "report": report}), || {
+            let kib = report.component_bytes.div_ceil(1024);
+            vec![format!(
+                "{}  {kib} KiB  sha256 {}",
+                args.target
+                    .folder
+                    .join("build")
+                    .join(format!("{}.wasm", manifest.plugin))
+                    .display(),
+                report.digest
+            )]
+        });
+    Ok(Exit::Done)
+}
+
+/// Where cargo works: one place for all plugins of the source tree, so that what they share is compiled once.
+fn target_folder(folder: &Path) -> PathBuf {
+    let tree = folder
+        .ancestors()
+        .find(|ancestor| ancestor.join("plugins/sdk/rust/Cargo.toml").is_file());
+    tree.map_or_else(|| folder.join("target"), |tree| tree.join("target/guests"))
+}

@@ -1,0 +1,184 @@
+//! `stadtbus plugin new`: a folder with a plugin that builds and whose tests pass, to be changed from there.
+//!
+//! The SDK comes out of this program, so that nothing but Rust is needed; inside the source tree of the bus the
+//! tree's own SDK is used.
+
+use crate::grammar::example;
+use crate::say;
+use crate::session::Session;
+use crate::ui::{Exit, Failure, Outcome, t};
+use serde_json::json;
+use stadtbus_event::PartnerId;
+use std::path::{Component, Path, PathBuf};
+
+#[cfg(test)]
+mod tests;
+
+/// Templates and SDK as `(path below plugins/, text)`.
+static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
+const TEMPLATES: &str = "sdk/rust/template/";
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    about = t("Ein neues Plugin anlegen, das baut und dessen Tests bestehen", "Create a new plugin that builds and whose tests pass"),
+    after_help = example(&["stadtbus plugin new outage-redact --partner ngn --role transform"])
+)]
+pub(super) struct Args {
+    #[arg(value_name = "NAME", help = t("Name des Plugins: Kleinbuchstaben, Ziffern, Bindestrich", "Name of the plugin: lower-case letters, digits, hyphen"))]
+    name: String,
+    #[arg(long, value_name = "PARTNER", help = t("Wem es gehört", "Whose it is"))]
+    partner: String,
+    #[arg(long, value_name = "ROLE", default_value = "transform", help = t("decode, transform (Vorgabe) oder encode", "decode, transform (default) or encode"))]
+    role: Role,
+    #[arg(long, value_name = "LANGUAGE", default_value = "rust", help = t("Sprache: rust", "Language: rust"))]
+    language: Language,
+    #[arg(long, value_name = t("ORDNER", "FOLDER"), help = t("Wohin (Vorgabe: ./NAME)", "Where to (default: ./NAME)"))]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    Decode,
+    Transform,
+    Encode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Language {
+    Rust,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Decode => "decode",
+            Self::Transform => "transform",
+            Self::Encode => "encode",
+        }
+    }
+}
+
+/// Creates the folder.
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    for name in [&args.name, &args.partner] {
+        PartnerId::parse(name).map_err(|error| {
+            let message = say!(
+                "`{}` ist kein gültiger Name.",
+                "`{}` is not a valid name.",
+                name.escape_debug()
+            );
+            Failure::new("SB-5013", Exit::Usage, message).detail(error.to_string())
+        })?;
+    }
+    let Language::Rust = args.language;
+    let folder = args.folder.clone().unwrap_or_else(|| PathBuf::from(&args.name));
+    if folder.exists() {
+        let message = say!("{} gibt es schon.", "{} exists already.", folder.display());
+        return Err(Failure::new("SB-6003", Exit::Usage, message).hint(format!(
+            "stadtbus plugin new {} --partner {} --folder ORDNER",
+            args.name, args.partner
+        )));
+    }
+    create(args, &folder).map_err(|error| Failure::file(&folder, &error))?;
+    let path = folder.display();
+    session.shell.show(&json!({"folder": folder}), || {
+        vec![
+            say!(
+                "{path} ist angelegt. Weiter mit:",
+                "{path} is created. Go on with:"
+            ),
+            format!("  stadtbus plugin build {path}"),
+            format!("  stadtbus plugin test {path}"),
+        ]
+    });
+    Ok(Exit::Done)
+}
+
+fn create(args: &Args, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder.join("src"))?;
+    let sdk = match tree_sdk(folder) {
+        Some(sdk) => sdk,
+        None => {
+            unpack(&folder.join("stadtbus"))?;
+            PathBuf::from("stadtbus/sdk/rust")
+        }
+    };
+    let role = args.role.name();
+    let files = [
+        ("Cargo.toml.template".to_owned(), "Cargo.toml".to_owned()),
+        ("plugin.yaml.template".to_owned(), "plugin.yaml".to_owned()),
+        (format!("src/{role}.rs.template"), "src/lib.rs".to_owned()),
+        (
+            format!("plugin_test.{role}.yaml.template"),
+            format!("{}_test.yaml", args.name),
+        ),
+    ];
+    for (template, file) in files {
+        let text = template_text(&template).ok_or_else(|| std::io::Error::other(template))?;
+        std::fs::write(folder.join(file), fill(text, args, &sdk))?;
+    }
+    std::fs::write(folder.join(".gitignore"), "/target\n/build\n")
+}
+
+fn template_text(name: &str) -> Option<&'static str> {
+    FILES
+        .iter()
+        .find(|(path, _)| path.strip_prefix(TEMPLATES) == Some(name))
+        .map(|(_, text)| *text)
+}
+
+fn fill(text: &str, args: &Args, sdk: &Path) -> String {
+    let partner = args.partner.replace('-', "");
+    let thing = args.name.replace('-', ".");
+    let (input, output) = (
+        format!("de.example.{partner}.input.v1"),
+        format!("de.example.{partner}.{thing}.v1"),
+    );
+    let consumes = if args.role == Role::Decode {
+        String::new()
+    } else {
+        format!("consumes: [{input}]\n")
+    };
+    let produces = if args.role == Role::Encode {
+        String::new()
+    } else {
+        format!("produces: [{output}]\n")
+    };
+    [
+        ("{{name}}", args.name.as_str()),
+        ("{{crate}}", &args.name),
+        ("{{partner}}", &args.partner),
+        ("{{role}}", args.role.name()),
+        ("{{sdk}}", &sdk.display().to_string()),
+        ("{{consumes}}", &consumes),
+        ("{{produces}}", &produces),
+        ("{{input_type}}", &input),
+        ("{{output_type}}", &output),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (mark, value)| text.replace(mark, value))
+}
+
+/// The SDK of the source tree the folder lies in, relative to the folder.
+fn tree_sdk(folder: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    folder.ancestors().enumerate().find_map(|(up, ancestor)| {
+        let sdk = Path::new("plugins/sdk/rust");
+        let is_tree =
+            ancestor.join(sdk).join("Cargo.toml").is_file() && ancestor.join("plugins/wit").is_dir();
+        let mut relative: PathBuf = std::iter::repeat_n(Component::ParentDir, up).collect();
+        relative.push(sdk);
+        is_tree.then_some(relative)
+    })
+}
+
+/// Writes the SDK and the interface below `folder`, in the places they have to each other in the source tree.
+fn unpack(folder: &Path) -> std::io::Result<()> {
+    for (path, text) in FILES.iter().filter(|(path, _)| !path.starts_with(TEMPLATES)) {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}

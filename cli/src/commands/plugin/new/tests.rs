@@ -1,0 +1,44 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use super::*;
+
+fn args(role: Role, folder: &Path) -> Args {
+    Args {
+        name: "my-plugin".to_owned(),
+        partner: "ngn".to_owned(),
+        role,
+        language: Language::Rust,
+        folder: Some(folder.to_owned()),
+    }
+}
+
+#[test]
+fn every_role_is_filled_in_completely_and_brings_its_sdk() {
+    for role in [Role::Decode, Role::Transform, Role::Encode] {
+        let folder = std::env::temp_dir().join(format!("stadtbus-new-{}", uuid::Uuid::new_v4()));
+        create(&args(role, &folder), &folder).unwrap();
+        for file in ["Cargo.toml", "plugin.yaml", "src/lib.rs", "my-plugin_test.yaml"] {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            assert!(!text.contains("{{"), "{file}: {text}");
+        }
+        let cargo = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(cargo.contains("path = \"stadtbus/sdk/rust\""), "{cargo}");
+        assert!(folder.join("stadtbus/sdk/rust/Cargo.toml").is_file());
+        assert!(folder.join("stadtbus/wit/stadtbus-plugin.wit").is_file());
+        let manifest = std::fs::read_to_string(folder.join("plugin.yaml")).unwrap();
+        assert!(manifest.contains(&format!("role: {}", role.name())), "{manifest}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn inside_the_source_tree_its_own_sdk_is_used() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert_eq!(tree_sdk(&here).unwrap(), Path::new("../../plugins/sdk/rust"));
+    assert_eq!(tree_sdk(&std::env::temp_dir()), None);
+}
