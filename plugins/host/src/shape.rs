@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use wasmparser::{ComponentExternalKind, Encoding, Parser, Payload};
+use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payload, TypeBounds};
 
 use crate::engine;
 use crate::error::{PluginError, shown_to};
@@ -239,7 +239,11 @@ impl Walk {
         self.counts.imports += u64::from(section.count());
         if self.depth == 1 {
             for import in section.clone() {
-                self.imports.push(import?.name.name.to_owned());
+                let import = import?;
+                // A name for a type that an imported interface defines; it grants nothing.
+                if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                    self.imports.push(import.name.name.to_owned());
+                }
             }
         }
         Ok(())
