@@ -47,7 +47,7 @@ pub(crate) fn event(seed: u64, number: u64) -> String {
     let mut event = String::with_capacity(data.len() + 256);
     let _ = write!(
         event,
-        "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"urn:krefeld:pub:sender\",\"type\":\"de.krefeld.pub.probe.sent.v1\",\"datacontenttype\":\"application/json\",\"data\":{data}}}",
+        "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"urn:pruefstand:pub:sender\",\"type\":\"de.pruefstand.pub.probe.sent.v1\",\"datacontenttype\":\"application/json\",\"data\":{data}}}",
         event_id(seed, number)
     );
     event

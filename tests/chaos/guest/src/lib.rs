@@ -7,7 +7,7 @@ struct PassOn;
 impl Transform for PassOn {
     fn transform(event: &Event, _context: &mut Context) -> Answer {
         let data = event.data.clone().ok_or_else(|| reject("no-data", "the event has no data"))?;
-        Ok(Draft::new("de.krefeld.abl.probe.derived.v1").data("application/json", data).into())
+        Ok(Draft::new("de.pruefstand.abl.probe.derived.v1").data("application/json", data).into())
     }
 }
 

@@ -114,9 +114,9 @@ impl Transform for MeterMap {
             note: reading.bemerkung,
             mandant: "map",
             timestamp: event.time.as_deref().unwrap_or(reading.abgelesen_am),
-            schema: "urn:krefeld:schema:map.meter.mapped.v1",
+            schema: "urn:messstand:schema:map.meter.mapped.v1",
         };
-        let mut draft = Draft::new("de.krefeld.map.meter.mapped.v1").json(&mapped)?;
+        let mut draft = Draft::new("de.messstand.map.meter.mapped.v1").json(&mapped)?;
         if let Some(subject) = &event.subject {
             draft = draft.subject(subject);
         }

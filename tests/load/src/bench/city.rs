@@ -9,9 +9,9 @@ use stadtbus_load::{Guest, copy_folder};
 /// Bytes of one structured event, as sent.
 pub(crate) const EVENT_BYTES: usize = 1_024;
 /// The type that is published.
-pub(crate) const READ_TYPE: &str = "de.krefeld.swk.meter.read.v1";
+pub(crate) const READ_TYPE: &str = "de.messstand.swk.meter.read.v1";
 /// The type the plugin makes of it.
-pub(crate) const MAPPED_TYPE: &str = "de.krefeld.map.meter.mapped.v1";
+pub(crate) const MAPPED_TYPE: &str = "de.messstand.map.meter.mapped.v1";
 /// The subject of the log that derived events come to, and the stream that holds it.
 pub(crate) const MAPPED_STREAM: &str = "LOG_MAP";
 
@@ -57,7 +57,7 @@ impl Subscription {
             Sink::Webhook(host) => format!("webhook: {{url: \"http://{host}/stadtbus\", mode: structured}}"),
             Sink::Pull => "pull: {}".to_owned(),
             Sink::Log => {
-                format!("log: {{source: \"urn:krefeld:map:plattform\", publishes: [{MAPPED_TYPE}]}}")
+                format!("log: {{source: \"urn:messstand:map:plattform\", publishes: [{MAPPED_TYPE}]}}")
             }
         };
         format!(
