@@ -43,6 +43,14 @@ pub(crate) enum Sink {
 }
 
 impl Subscription {
+    /// A derivation writes what it has in hand as one group, so it is given as much as the raw loop has in one batch.
+    fn concurrency(&self) -> u32 {
+        match self.sink {
+            Sink::Log => 256,
+            Sink::Webhook(_) | Sink::Pull => 64,
+        }
+    }
+
     fn document(&self) -> String {
         let filters = match &self.subject {
             Some(subject) => format!("filters: [{{exact: {{subject: {subject}}}}}]\n"),
@@ -61,8 +69,10 @@ impl Subscription {
             }
         };
         format!(
-            "subscription: {}\npartner: {}\ntitle: Messung\npurpose: https://w3id.org/dpv#ServiceMonitoring\ntypes: [{READ_TYPE}]\n{filters}{plugin}sink:\n  {sink}\ndelivery: {{concurrency: 64}}\n",
-            self.id, self.partner
+            "subscription: {}\npartner: {}\ntitle: Messung\npurpose: https://w3id.org/dpv#ServiceMonitoring\ntypes: [{READ_TYPE}]\n{filters}{plugin}sink:\n  {sink}\ndelivery: {{concurrency: {}}}\n",
+            self.id,
+            self.partner,
+            self.concurrency(),
         )
     }
 }

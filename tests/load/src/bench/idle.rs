@@ -16,10 +16,10 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// The bus with no subscription, then the same with a thousand, each freshly started.
 pub(crate) async fn idle(row: Row, setting: Setting) -> Outcome<Row> {
     let mut rig = Rig::start(setting, &[]).await?;
-    let (without, spent_without) = restarted(&mut rig, setting).await?;
+    let (without, spent_without) = restarted(&mut rig, setting, 0).await?;
     let subscriptions: Vec<_> = (0..SUBSCRIBERS).map(subscription).collect();
     rig.add(&subscriptions).await?;
-    let (with, spent) = restarted(&mut rig, setting).await?;
+    let (with, spent) = restarted(&mut rig, setting, SUBSCRIBERS).await?;
     #[expect(clippy::cast_precision_loss, reason = "a thousand is exact")]
     let each_kib = (with - without) * 1_024.0 / SUBSCRIBERS as f64;
     let share = |spent: Spent| spent.bus.unwrap_or_default() * 100.0;
@@ -31,9 +31,10 @@ pub(crate) async fn idle(row: Row, setting: Setting) -> Outcome<Row> {
     Ok(rig.costs(row, spent).note(note))
 }
 
-async fn restarted(rig: &mut Rig, setting: Setting) -> Outcome<(f64, Spent)> {
+async fn restarted(rig: &mut Rig, setting: Setting, subscriptions: usize) -> Outcome<(f64, Spent)> {
     rig.world.bus.stop().await?;
     rig.world.bus.start_again().await?;
+    rig.served(subscriptions).await?;
     tokio::time::sleep(SETTLE).await;
     let meter = rig.meter();
     tokio::time::sleep(setting.measure).await;

@@ -58,7 +58,7 @@ pub(crate) async fn lanes(row: Row, setting: Setting) -> Outcome<Row> {
         readers.spawn(drain(Connection::new(rig.bus), mine.collect(), shared));
     }
     let bounds = Bounds {
-        connections: 4,
+        connections: 16,
         first: 1,
         events_max: EVENTS_MAX as u64,
         arrivals: Some(Arc::clone(&arrivals)),

@@ -1,9 +1,10 @@
 //! A broker, a bus and a city for one measurement, and the way to publish to it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::json;
-use stadtbus_harness::{BusOptions, Failure, NatsOptions, Outcome, World, WorldOptions};
+use stadtbus_harness::{BusOptions, Failure, NatsOptions, Outcome, World, WorldOptions, eventually};
 use stadtbus_load::{Template, request};
 
 use super::Setting;
@@ -23,6 +24,9 @@ pub(crate) struct Rig {
 const STORE_BYTES_MAX: u64 = 24 << 30;
 /// The bus's own limit per log.
 const LOG_BYTES_MAX: u64 = 2 << 30;
+
+/// A bus takes over subscriptions within the time of its leases.
+const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The broker's settings for one durability.
 pub(crate) fn broker_options(durability: Durability) -> NatsOptions {
@@ -47,7 +51,26 @@ impl Rig {
         let base = world.bus.base();
         let bus = base.trim_start_matches("http://").parse();
         let bus = bus.map_err(|_| Failure::new(format!("{base} is not a loopback address")))?;
-        Ok(Self { world, bus, folder })
+        let rig = Self { world, bus, folder };
+        rig.served(subscriptions.len()).await?;
+        Ok(rig)
+    }
+
+    /// Waits until the bus serves so many subscriptions.
+    pub(crate) async fn served(&self, subscriptions: usize) -> Outcome<()> {
+        let operator = self.world.operator().await?;
+        eventually(SERVED_WITHIN, "every subscription served", || async {
+            let status = operator.get("/v1/status").await?.expect(200)?.json();
+            let lanes = status
+                .get("lanes")
+                .and_then(|lanes| lanes.as_array())
+                .map_or(0, Vec::len);
+            if lanes >= subscriptions {
+                return Ok(());
+            }
+            Err(Failure::new(format!("{lanes} of {subscriptions}")))
+        })
+        .await
     }
 
     /// Adds subscriptions to the running bus.

@@ -19,7 +19,8 @@ const STORED_PER_S: u64 = 12_000;
 /// Most events of an end-to-end run that may be accepted and not yet delivered.
 const UNDELIVERED_MAX: usize = 256;
 const EVENTS_MAX: usize = 1_000_000;
-const CONNECTIONS: usize = 64;
+/// As many as may be undelivered: what bounds the run is the bus, not the generator's connections.
+const CONNECTIONS: usize = UNDELIVERED_MAX;
 const ARRIVE_WITHIN: Duration = Duration::from_secs(60);
 /// Share of a stored run that passes before the clock starts: the lane catches up and connections open meanwhile.
 const WARM_UP_SHARE: u64 = 20;
