@@ -20,7 +20,7 @@ use crate::{
     },
     facts::{Facts, Span, SpanKind},
     lanes::{Item, Lane, Outcome},
-    log::{LogWriter, Logged, rfc3339},
+    log::{LogWriter, Logged},
     transform::{self, TransformError, Transformed},
 };
 
@@ -237,9 +237,4 @@ fn has_expired(event: &Event) -> bool {
         .attribute("expirytime")
         .and_then(|text| text.parse::<jiff::Timestamp>().ok())
         .is_some_and(|expiry| jiff::Timestamp::try_from(SystemTime::now()).is_ok_and(|now| now > expiry))
-}
-
-/// The time of an attempt as it stands in notes and dead letters.
-fn attempt_time(at_ms: u64) -> String {
-    rfc3339(SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(at_ms))
 }

@@ -6,11 +6,7 @@
 mod find;
 mod outcomes;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 pub use find::find;
 use serde::{Deserialize, Serialize};
@@ -18,10 +14,11 @@ use stadtbus_broker::{Broker, LogName, Position};
 
 use crate::{
     Refusal,
-    city::LiveCity,
+    city::{LiveCity, Order},
     lanes::{Lanes, Outcome, Standing, settled::Fact},
-    log::{self, Logged, rfc3339},
-    route::{Decision, Order},
+    log::{self, Logged},
+    route::Decision,
+    written::{from_millis, rfc3339},
 };
 
 /// What is told of the event itself.
@@ -105,7 +102,7 @@ pub async fn tell(
     let matching: Vec<String> = city
         .orders
         .iter()
-        .filter(|order| order.explain(&logged, now) == Decision::Match)
+        .filter(|order| order.explain(&logged.event, now) == Decision::Match)
         .map(|order| order.key())
         .collect();
     let outcomes = outcomes::read(broker, &logged, &matching).await?;
@@ -195,7 +192,7 @@ fn subscription(
         ..StepLine::default()
     };
     let facts = outcomes.get(&order.key());
-    match order.explain(logged, now) {
+    match order.explain(&logged.event, now) {
         _ if facts.is_some() => {}
         Decision::Match => {}
         Decision::OtherType => {
@@ -243,7 +240,7 @@ fn subscription(
 fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLine) {
     for (n, note) in (1u32..).zip(&fact.notes) {
         steps.push(StepLine {
-            at: Some(time(note.at_ms)),
+            at: Some(rfc3339(from_millis(note.at_ms))),
             step: "deliver".to_owned(),
             outcome: "failed".to_owned(),
             detail: note.detail.clone(),
@@ -265,7 +262,7 @@ fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLin
         Outcome::Filtered | Outcome::DeadLettered => "",
     };
     steps.push(StepLine {
-        at: Some(time(fact.at_ms)),
+        at: Some(rfc3339(from_millis(fact.at_ms))),
         step: step.to_owned(),
         outcome: fact.outcome.word().to_owned(),
         detail: fact.detail.clone().unwrap_or_else(|| plain.to_owned()),
@@ -307,7 +304,7 @@ fn pending(
             next,
             notes,
         }) => StepLine {
-            at: notes.last().map(|note| time(note.at_ms)),
+            at: notes.last().map(|note| rfc3339(from_millis(note.at_ms))),
             detail: format!("next attempt in {:.1} s", next.as_secs_f64()),
             attempt: Some(attempts),
             code: notes.last().map(|note| note.code.clone()),
@@ -339,8 +336,4 @@ fn pending(
             ..base
         },
     }
-}
-
-fn time(at_ms: u64) -> String {
-    rfc3339(SystemTime::UNIX_EPOCH + Duration::from_millis(at_ms))
 }

@@ -14,7 +14,12 @@
 
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
 )]
 
 pub mod accept;
@@ -49,6 +54,8 @@ pub mod limits;
 mod planted;
 
 mod refusal;
+
+mod written;
 
 pub use limits::Limits;
 pub use refusal::Refusal;

@@ -67,7 +67,7 @@ impl Bus {
             traces,
         });
         let egress_config = EgressConfig {
-            own: own_addresses(&config, address).await,
+            own: own_addresses(&config, address),
             ..EgressConfig::default()
         };
         let egress = Arc::new(
@@ -200,17 +200,14 @@ fn advertised(config: &Config, address: SocketAddr) -> String {
 }
 
 /// Where a webhook may never go: to the bus itself, to its broker, to the broker's monitor.
-async fn own_addresses(config: &Config, address: SocketAddr) -> Vec<SocketAddr> {
+fn own_addresses(config: &Config, address: SocketAddr) -> Vec<SocketAddr> {
     let mut own = vec![address];
     if config.broker.kind == BrokerKind::Nats {
+        // Named hosts are not looked up here: a name that points into a private network needs a zone anyway.
         for url in [&config.broker.url, &config.broker.monitor] {
             let authority = url.rsplit("://").next().unwrap_or_default().trim_end_matches('/');
-            match tokio::net::lookup_host(authority).await {
-                Ok(found) => own.extend(found),
-                Err(error) => {
-                    tracing::warn!(%error, "The address of the broker cannot be kept out of the reach of webhooks.")
-                }
-            }
+            let authority = authority.replace("localhost", "127.0.0.1");
+            own.extend(authority.parse::<SocketAddr>());
         }
     }
     own
@@ -260,7 +257,11 @@ async fn cities(
     let plugins = |error: stadtbus_plugin_host::PluginError| StartError::new(error.code(), error.to_string());
     // This very program compiles components, as a child of its own with limits of its own.
     let compiler = CompilerCommand::this_program(&["plugin-compile"]).map_err(plugins)?;
-    let host_config = HostConfig { cache_dir: config.plugins.cache_dir.clone(), instances_max: config.plugins.instances_max, compiler };
+    let host_config = HostConfig {
+        cache_dir: config.plugins.cache_dir.clone(),
+        instances_max: config.plugins.instances_max,
+        compiler,
+    };
     let host = Arc::new(Host::new(host_config).map_err(plugins)?);
     let egress = Arc::clone(egress);
     let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {

@@ -24,9 +24,10 @@ use crate::{
     city::LiveRoute,
     facts::{EventAccepted, EventRefused, InputDropped},
     ingest,
-    log::{Provenance, Receipt, hex, rfc3339},
+    log::{Provenance, Receipt},
     transform::{Held, Input, Transformed, identity},
     validate,
+    written::{hex, rfc3339},
 };
 
 /// Attempts when another process changes the same state at the same time.

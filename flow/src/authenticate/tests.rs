@@ -4,166 +4,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_lc_rs::{
-    encoding::AsDer,
-    hmac,
-    rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-        KeyPair,
-    },
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 
 mod table;
+mod world;
 
 use table::{Row, claim_rows, form_rows, header_rows};
-
-const ISSUER: &str = "https://bus.krefeld.example";
-const OIDC: &str = "https://login.krefeld.example";
-const AUDIENCE: &str = "stadtbus-krefeld";
-
-/// Everything that signs, honest or not.
-struct World {
-    own: Issuer,
-    own_pem: String,
-    stranger: Ed25519KeyPair,
-    ec: EcdsaKeyPair,
-    p384: EcdsaKeyPair,
-    rng: SystemRandom,
-}
-
-enum Sign<'a> {
-    Own,
-    Stranger,
-    Es256,
-    P384,
-    Hmac(&'a [u8]),
-    Raw(&'a [u8]),
-}
-
-impl World {
-    fn new() -> Self {
-        let own_pem = generate_key().unwrap();
-        Self {
-            own: Issuer::from_pem(&own_pem).unwrap(),
-            own_pem,
-            stranger: Ed25519KeyPair::generate().unwrap(),
-            ec: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
-            p384: EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap(),
-            rng: SystemRandom::new(),
-        }
-    }
-
-    fn ec_pem(pair: &EcdsaKeyPair) -> String {
-        let der = pair.public_key().as_der().unwrap();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            STANDARD.encode(der.as_ref())
-        )
-    }
-
-    fn config(&self) -> VerifierConfig {
-        let trusted = |issuer: &str, algorithm, key_id: &str, public_pem: String| TrustedIssuer {
-            issuer: issuer.into(),
-            audience: AUDIENCE.into(),
-            algorithm,
-            keys: vec![TrustedKey {
-                key_id: key_id.into(),
-                public_pem,
-            }],
-        };
-        VerifierConfig {
-            issuers: vec![
-                trusted(
-                    ISSUER,
-                    SignatureAlgorithm::EdDsa,
-                    self.own.key_id(),
-                    self.own.public_pem().into(),
-                ),
-                trusted(OIDC, SignatureAlgorithm::Es256, "oidc-1", Self::ec_pem(&self.ec)),
-            ],
-            ..VerifierConfig::default()
-        }
-    }
-
-    fn sign(&self, message: &str, with: &Sign<'_>) -> Vec<u8> {
-        let message = message.as_bytes();
-        match with {
-            Sign::Own => {
-                let key = pem_body(&self.own_pem);
-                Ed25519KeyPair::from_pkcs8(&key)
-                    .unwrap()
-                    .sign(message)
-                    .as_ref()
-                    .to_vec()
-            }
-            Sign::Stranger => self.stranger.sign(message).as_ref().to_vec(),
-            Sign::Es256 => self.ec.sign(&self.rng, message).unwrap().as_ref().to_vec(),
-            Sign::P384 => self.p384.sign(&self.rng, message).unwrap().as_ref().to_vec(),
-            Sign::Hmac(key) => hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
-                .as_ref()
-                .to_vec(),
-            Sign::Raw(bytes) => bytes.to_vec(),
-        }
-    }
-
-    fn token(&self, header: &str, claims: &str, with: Sign<'_>) -> String {
-        let message = format!("{}.{}", b64(header.as_bytes()), b64(claims.as_bytes()));
-        let signature = b64(&self.sign(&message, &with));
-        format!("{message}.{signature}")
-    }
-
-    /// A good token of the bus with changes to its header and claims; `Null` takes a member away.
-    fn own_token(&self, header: Value, claims: Value) -> String {
-        let base = json!({"alg": "EdDSA", "typ": "JWT", "kid": self.own.key_id()});
-        self.token(
-            &merge(base, header),
-            &merge(claims_base(ISSUER), claims),
-            Sign::Own,
-        )
-    }
-}
-
-fn b64(bytes: &[u8]) -> String {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
-}
-
-fn pem_body(pem: &str) -> Vec<u8> {
-    STANDARD
-        .decode(
-            pem.lines()
-                .filter(|line| !line.starts_with('-'))
-                .collect::<String>(),
-        )
-        .unwrap()
-}
-
-fn now_s() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-}
-
-fn claims_base(issuer: &str) -> Value {
-    json!({"iss": issuer, "aud": AUDIENCE, "sub": "ngn/leitwarte", "exp": now_s() + 600, "iat": now_s(),
-           "jti": "j-1", "scope": "publish"})
-}
-
-fn merge(mut base: Value, changes: Value) -> String {
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            base.as_object_mut().unwrap().remove(name);
-        } else {
-            base[name] = value.clone();
-        }
-    }
-    base.to_string()
-}
+use world::{AUDIENCE, ISSUER, World, now_s};
 
 #[test]
 fn every_token_is_judged_as_the_table_says() {
@@ -327,7 +180,7 @@ fn keys_are_what_they_should_be() {
     assert!(world.own_pem.lines().all(|line| line.len() <= 64));
     assert!(!format!("{:?}", world.own).contains(world.own_pem.lines().nth(1).unwrap()));
     // RFC 8037 appendix A: the key and its thumbprint.
-    let seed = base64::engine::general_purpose::URL_SAFE_NO_PAD
+    let seed = URL_SAFE_NO_PAD
         .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
         .unwrap();
     let mut der = vec![

@@ -15,7 +15,8 @@ use crate::{
         cursor::{Mark, Marks},
         ledger::CURSORS,
     },
-    log::{hex, log_of, partner_log_spec},
+    log::{log_of, partner_log_spec},
+    written::hex,
 };
 
 /// A city that somebody wants in force.

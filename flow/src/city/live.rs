@@ -8,11 +8,10 @@ use stadtbus_contracts::{PluginUse, Registry, Route};
 use stadtbus_event::PartnerId;
 use stadtbus_plugin_host::{Plugin, Tables};
 
-use super::Cities;
+use super::{Cities, Order};
 use crate::{
     Refusal,
     log::log_of,
-    route::Order,
     transform::{STATE, StateStore, Transform},
 };
 
@@ -166,13 +165,7 @@ impl Cities {
                 ),
                 None => None,
             };
-            let order =
-                Order::new(subscription.clone(), Arc::clone(&registry), transform).map_err(|error| {
-                    Refusal::new(
-                        error.code,
-                        format!("subscription {}: {}", subscription.subscription, error.detail),
-                    )
-                })?;
+            let order = Order::new(subscription.clone(), Arc::clone(&registry), transform)?;
             orders.push(Arc::new(order));
         }
         let mut routes = HashMap::new();

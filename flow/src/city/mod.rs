@@ -6,6 +6,7 @@
 
 mod apply;
 mod live;
+mod order;
 mod store;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use apply::{Applied, Plan, Proposal};
 use arc_swap::ArcSwapOption;
 pub use live::{LiveCity, LiveRoute};
+pub use order::Order;
 use stadtbus_broker::Broker;
 use stadtbus_plugin_host::Host;
 use tokio::sync::watch;
@@ -36,12 +38,7 @@ pub struct Cities {
 impl Cities {
     /// Nothing is in force yet; see [`Cities::watch`].
     #[must_use]
-    pub fn new(
-        broker: Arc<dyn Broker>,
-        host: Arc<Host>,
-            limits: Limits,
-        on_change: OnChange,
-    ) -> Self {
+    pub fn new(broker: Arc<dyn Broker>, host: Arc<Host>, limits: Limits, on_change: OnChange) -> Self {
         let (changes, _) = watch::channel(String::new());
         Self {
             broker,

@@ -9,7 +9,7 @@ use stadtbus_broker::{CellChange, CellWrite, Expect};
 use stadtbus_contracts::{City, Registry};
 
 use super::{Cities, LiveCity, live::Plugins};
-use crate::{Refusal, log::millis_now};
+use crate::{Refusal, written::millis_now};
 
 /// Bucket of the cell.
 const CITY: &str = "CITY";

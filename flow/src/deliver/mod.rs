@@ -17,3 +17,6 @@ pub mod pull;
 pub mod retry;
 pub mod sse;
 pub mod webhook;
+
+#[cfg(test)]
+mod testing;

@@ -127,7 +127,10 @@ impl Dispatcher {
         item: &Item,
         changes: &mut Changes,
     ) -> Result<Derived, TransformError> {
-        let (Some(key), Some(store)) = (plugin.state_key(&Input::Event(Arc::clone(&item.logged.event)))?, &plugin.state) else {
+        let (Some(key), Some(store)) = (
+            plugin.state_key(&Input::Event(Arc::clone(&item.logged.event)))?,
+            &plugin.state,
+        ) else {
             let step = plugin
                 .run_one(Input::Event(Arc::clone(&item.logged.event)), None)
                 .await?;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use stadtbus_broker::{BrokerError, Entry, LogName};
 
-use super::{Dispatcher, attempt_time};
+use super::Dispatcher;
 use crate::{
     deliver::{
         dead_letter::{Attempt, DeadLetter},
@@ -17,8 +17,9 @@ use crate::{
     },
     facts::{AttemptFailed, Settled},
     lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause},
-    log::{DEAD_LOG, RETRY_LOG, millis_now},
+    log::{DEAD_LOG, RETRY_LOG},
     transform::TransformError,
+    written::{from_millis, millis_now, rfc3339},
 };
 
 impl Dispatcher {
@@ -160,7 +161,7 @@ impl Dispatcher {
             .notes
             .iter()
             .map(|note| Attempt {
-                time: attempt_time(note.at_ms),
+                time: rfc3339(from_millis(note.at_ms)),
                 status: None,
                 code: note.code.clone(),
                 detail: note.detail.clone(),
@@ -177,7 +178,7 @@ impl Dispatcher {
             attempts_count: item.attempts,
             attempts,
             plugin: lane.order.plugin_name(),
-            buried: attempt_time(millis_now()),
+            buried: rfc3339(from_millis(millis_now())),
             event: (*logged.event).clone(),
         };
         self.broker

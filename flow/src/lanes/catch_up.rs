@@ -92,7 +92,8 @@ fn offer(lane: &Lane, record: Record) -> bool {
     match log::decode(record) {
         Ok(logged) => {
             let logged = Arc::new(logged);
-            !lane.order.wants(&logged, SystemTime::now()) || lane.offer(&logged, Hang::Behind) != Offer::Full
+            !lane.order.wants(&logged.event, SystemTime::now())
+                || lane.offer(&logged, Hang::Behind) != Offer::Full
         }
         Err(error) => {
             tracing::error!(position, %error, "A record in the log is not an event of this bus; it is passed over.");

@@ -89,11 +89,13 @@ impl Feed {
         };
         // Held over the offers, so that a lane joins either before this event or after it.
         let mut progress = self.progress();
-        routing.matcher.matches(&logged, SystemTime::now(), |index| {
-            if let Some(lane) = routing.lane(index) {
-                lane.offer(&logged, Hang::Level);
-            }
-        });
+        routing
+            .matcher
+            .matches(&logged.event, SystemTime::now(), |index| {
+                if let Some(lane) = routing.lane(index) {
+                    lane.offer(&logged, Hang::Level);
+                }
+            });
         progress.position = position;
         if progress.ring.len() >= RING_MAX {
             progress.ring.pop_front();
@@ -115,7 +117,7 @@ impl Feed {
                 return false;
             }
             for logged in progress.ring.iter().filter(|logged| logged.position >= next) {
-                if lane.order.wants(logged, SystemTime::now())
+                if lane.order.wants(&logged.event, SystemTime::now())
                     && lane.offer(logged, Hang::Behind) == Offer::Full
                 {
                     return false;

@@ -19,7 +19,7 @@ use super::{
     item::{Item, Outcome, Waiting},
     settled::Fact,
 };
-use crate::{Limits, deliver::pull::Leases, log::Logged, route::Order};
+use crate::{Limits, city::Order, deliver::pull::Leases, log::Logged};
 
 /// How a lane hangs on one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,7 +323,7 @@ impl State {
             log: item.logged.log.as_str().to_owned(),
             position: item.logged.position,
             outcome,
-            at_ms: crate::log::millis_now(),
+            at_ms: crate::written::millis_now(),
             attempts: item.attempts,
             code: code.map(str::to_owned),
             detail,

@@ -22,8 +22,8 @@ pub mod pauses;
 mod receive;
 mod reconcile;
 mod runner;
-mod standing;
 pub mod settled;
+mod standing;
 
 use std::{
     collections::BTreeMap,
@@ -38,11 +38,11 @@ pub use feed::Feed;
 pub use figures::LaneReport;
 pub use item::{AttemptNote, Item, Outcome};
 pub use lane::{Lane, Offer, Pause};
-pub use standing::{Figures, Standing};
 use lease::{Holder, LeaseChange, Leases};
 use ledger::Ledger;
 pub use receive::{Handed, Settlement};
 use stadtbus_broker::{Broker, BrokerError, LogName};
+pub use standing::{Figures, Standing};
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 

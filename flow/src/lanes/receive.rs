@@ -9,10 +9,7 @@ use super::{
     item::{AttemptNote, Item, Outcome, Waiting},
     lane::Lane,
 };
-use crate::{
-    deliver::pull::Handle,
-    log::{Logged, millis_now},
-};
+use crate::{deliver::pull::Handle, log::Logged, written::millis_now};
 
 /// An event handed to a receiver.
 #[derive(Debug, Clone)]

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Feed, Lanes, Routing, Working, cursor::Mark, lane::Lane, lease, pauses, runner::Runner};
 use crate::{
-    city::LiveCity,
-    route::{Matcher, Order},
+    city::{LiveCity, Order},
+    route::Matcher,
 };
 
 /// A feed starts so far back at most for lanes that are a little behind; the others read by themselves.
@@ -154,7 +154,7 @@ impl Lanes {
             .collect();
         drop(working);
         self.routing.store(Arc::new(Routing {
-            matcher: Matcher::new(city.orders.clone()),
+            matcher: Matcher::new(city.orders.iter().map(|order| Arc::clone(&order.rule)).collect()),
             lanes,
         }));
     }

@@ -1,16 +1,15 @@
 //! How an event stands in the log.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use sha2::{Digest, Sha256};
 use stadtbus_broker::{Entry, LogName, Position, Record};
 use stadtbus_event::{Event, PartnerId, nats_binding};
 
-use super::receipt::{hex, millis};
-use crate::Refusal;
+use crate::{
+    Refusal,
+    written::{from_millis, hex, millis},
+};
 
 /// What the bus knows of an accepted event besides the event itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +112,7 @@ pub fn decode(record: Record) -> Result<Logged, Refusal> {
             "sb-contract" => provenance.contract.clone_from(value),
             "sb-accepted" => {
                 if let Ok(ms) = value.parse() {
-                    provenance.accepted = SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
+                    provenance.accepted = from_millis(ms);
                 }
             }
             "sb-hops" => provenance.hops = value.parse().unwrap_or(u32::MAX),

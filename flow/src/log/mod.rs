@@ -11,14 +11,10 @@
 mod entry;
 mod receipt;
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 pub use entry::{Logged, Provenance, decode, encode, message_id};
 pub use receipt::Receipt;
-pub(crate) use receipt::{hex, rfc3339};
 use stadtbus_broker::{Broker, BrokerError, Entry, LogName, LogSpec};
 use stadtbus_event::{Event, PartnerId};
 
@@ -180,10 +176,4 @@ impl LogWriter {
             appended.duplicate,
         ))
     }
-}
-
-/// Now, in milliseconds since 1970: what facts and notes are kept in.
-#[must_use]
-pub fn millis_now() -> u64 {
-    receipt::millis(SystemTime::now())
 }

@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 use stadtbus_broker::{LogName, Position};
 use stadtbus_event::{Event, PartnerId};
 
+use crate::written::{hex, rfc3339};
+
 /// Proof that the bus took an event over. The hash is over the data bytes exactly as received, so that the
 /// publisher can check what was understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,33 +53,4 @@ impl Receipt {
             duplicate,
         }
     }
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from(
-                DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0'),
-            ));
-        }
-    }
-    text
-}
-
-/// RFC 3339 in UTC with milliseconds.
-#[must_use]
-pub(crate) fn rfc3339(time: SystemTime) -> String {
-    jiff::Timestamp::try_from(time)
-        .map_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned(), |t| format!("{t:.3}"))
-}
-
-/// Milliseconds since 1970.
-#[must_use]
-pub(crate) fn millis(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }

@@ -7,8 +7,8 @@
 
 mod filter;
 mod matcher;
-mod order;
+mod rule;
 
 pub use filter::decide;
 pub use matcher::Matcher;
-pub use order::{Decision, Order, OrderError};
+pub use rule::{Decision, Rule};

@@ -26,7 +26,15 @@ impl Input {
     #[must_use]
     pub(super) fn borrowed(&self) -> stadtbus_plugin_host::Input<'_> {
         match self {
-            Self::Raw { content_type, bytes, received } => stadtbus_plugin_host::Input::Raw { content_type, bytes, received },
+            Self::Raw {
+                content_type,
+                bytes,
+                received,
+            } => stadtbus_plugin_host::Input::Raw {
+                content_type,
+                bytes,
+                received,
+            },
             Self::Event(event) => stadtbus_plugin_host::Input::Event(event),
         }
     }

@@ -15,12 +15,11 @@ mod state;
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub use input::Input;
 use stadtbus_contracts::Registry;
 use stadtbus_event::Event;
-pub use input::Input;
 use stadtbus_plugin_host::{Answer, Call, Draft, Failure, Plugin, StateChange, Tables, Verdict};
 pub use state::{Held, STATE, StateStore};
-
 
 /// Why an event could not be transformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +102,25 @@ impl Transform {
     /// Puts `plugin` in its place.
     #[must_use]
     pub fn new(plugin: Arc<Plugin>, config: Bytes, tables: Tables, state: Option<StateStore>) -> Self {
-        Self { plugin, config, tables, state }
+        Self {
+            plugin,
+            config,
+            tables,
+            state,
+        }
     }
 
     /// `partner/name@version+digest`.
     #[must_use]
     pub fn name(&self) -> String {
         let manifest = self.plugin.manifest();
-        format!("{}/{}@{}+{}", manifest.partner, manifest.plugin, manifest.version, self.plugin.digest())
+        format!(
+            "{}/{}@{}+{}",
+            manifest.partner,
+            manifest.plugin,
+            manifest.version,
+            self.plugin.digest()
+        )
     }
 
     /// The key under which the plugin keeps state for this input, if it keeps any.
@@ -118,12 +128,18 @@ impl Transform {
     /// # Errors
     /// When the plugin declares a key that the input does not have.
     pub fn state_key(&self, input: &Input) -> Result<Option<String>, TransformError> {
-        Ok(stadtbus_plugin_host::state_key(self.plugin.manifest(), &input.borrowed())?)
+        Ok(stadtbus_plugin_host::state_key(
+            self.plugin.manifest(),
+            &input.borrowed(),
+        )?)
     }
 
     /// Runs the plugin once on each event, without state.
     pub async fn run_events(&self, events: Vec<Arc<Event>>) -> Vec<Result<Step, TransformError>> {
-        events.into_iter().map(|event| self.run(&Input::Event(event), None)).collect()
+        events
+            .into_iter()
+            .map(|event| self.run(&Input::Event(event), None))
+            .collect()
     }
 
     /// Runs the plugin once, with the state that it keeps under the input's key.
@@ -137,11 +153,20 @@ impl Transform {
     /// Whether the plugin may publish this type.
     #[must_use]
     pub fn produces(&self, ty: &str) -> bool {
-        self.plugin.manifest().produces.iter().any(|produced| produced.as_str() == ty)
+        self.plugin
+            .manifest()
+            .produces
+            .iter()
+            .any(|produced| produced.as_str() == ty)
     }
 
     fn run(&self, input: &Input, state: Option<&[u8]>) -> Result<Step, TransformError> {
-        let call = Call { input: input.borrowed(), config: &self.config, state, tables: &self.tables };
+        let call = Call {
+            input: input.borrowed(),
+            config: &self.config,
+            state,
+            tables: &self.tables,
+        };
         step(self.plugin.run(call))
     }
 }

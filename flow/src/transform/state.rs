@@ -137,7 +137,7 @@ impl StateStore {
         format!(
             "{}.{}",
             self.place,
-            crate::log::hex(digest.get(..16).unwrap_or_default())
+            crate::written::hex(digest.get(..16).unwrap_or_default())
         )
     }
 }

@@ -101,7 +101,11 @@ fn routes(bus: Arc<Bus>) -> Router {
 /// No header block is endless, and no request hangs: what is not answered in time is answered 503. Live streams and long polls end by their own
 /// rules.
 async fn in_time(State(bus): Shared, request: Request, next: Next) -> Response {
-    let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let headers: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
     if headers > HEADERS_ANSWERED_MAX {
         let detail = format!("The headers are larger than {HEADERS_ANSWERED_MAX} bytes.");
         return Problem(Refusal::new("SB-1402", detail)).into_response();

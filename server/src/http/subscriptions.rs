@@ -17,9 +17,9 @@ use stadtbus_contracts::Sink;
 use stadtbus_flow::{
     Refusal,
     authenticate::{Principal, Scope},
+    city::Order,
     deliver::sse,
     lanes::{Lane, LaneReport, Pause, Settlement, pauses},
-    route::Order,
 };
 
 use super::{Problem, Shared, principal};

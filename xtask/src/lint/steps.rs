@@ -13,8 +13,10 @@ const STEPS: &[&str] = &[
     "deliver",
 ];
 
-/// Modules that may name several steps: the two halves of the flow, with what belongs to each, and the crate's table of contents.
-const COMPOSERS: &[&str] = &["accept", "dispatch", "lib"];
+/// Modules that may name several steps: the two halves of the flow, with what belongs to each, and the crate's table of
+/// contents; and the rooms beside the flow, which no step may name: what dispatch runs on, the configuration that gives
+/// each step its part, and the account of what all of them did.
+const COMPOSERS: &[&str] = &["accept", "dispatch", "lib", "lanes", "city", "journey"];
 
 /// The nouns one step hands to the next: whoever takes them must name them. Nouns only; a function here would be a call.
 const SEAMS: &[(&str, &str)] = &[

@@ -3,7 +3,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::*;
+use super::world::{AUDIENCE, ISSUER, OIDC, Sign, World, b64, claims_base, merge, now_s, pem_body};
+use aws_lc_rs::signature::KeyPair;
 
 /// Name, token, verdict.
 pub(super) type Row = (&'static str, String, Result<(), &'static str>);

@@ -1,0 +1,112 @@
+//! A standing order, ready to be carried out: a subscription's rule, and the means to fulfil it.
+
+use std::{ops::Deref, sync::Arc};
+
+use stadtbus_contracts::{Registry, Sink, Subscription};
+
+use crate::{
+    Refusal,
+    deliver::{retry::RetryPolicy, webhook::WebhookTarget},
+    route::Rule,
+    transform::Transform,
+};
+
+/// One subscription at work. It reads like its rule.
+pub struct Order {
+    /// Who gets what.
+    pub rule: Arc<Rule>,
+    /// The order's transforming plugin, if it has one.
+    pub transform: Option<Transform>,
+    /// Where a webhook goes.
+    pub webhook: Option<WebhookTarget>,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    fingerprint: String,
+}
+
+impl Deref for Order {
+    type Target = Rule;
+
+    fn deref(&self) -> &Rule {
+        &self.rule
+    }
+}
+
+impl Order {
+    /// Puts an order together. `transform` is its plugin, deployed.
+    ///
+    /// # Errors
+    /// `SB-5005` when the webhook's URL cannot be used.
+    pub fn new(
+        subscription: Subscription,
+        registry: Arc<Registry>,
+        transform: Option<Transform>,
+    ) -> Result<Self, Refusal> {
+        let webhook = match &subscription.sink {
+            Sink::Webhook(sink) => {
+                Some(WebhookTarget::new(sink, &subscription.delivery).map_err(|error| {
+                    Refusal::new(
+                        error.code(),
+                        format!("subscription {}: {error}", subscription.subscription),
+                    )
+                })?)
+            }
+            _ => None,
+        };
+        let plugin = transform.as_ref().map(Transform::name).unwrap_or_default();
+        let fingerprint = format!(
+            "{}\n{plugin}",
+            serde_json::to_string(&subscription).unwrap_or_default()
+        );
+        let retry = RetryPolicy::from(&subscription.delivery);
+        Ok(Self {
+            rule: Arc::new(Rule::new(subscription, registry)),
+            transform,
+            webhook,
+            retry,
+            fingerprint,
+        })
+    }
+
+    /// Where its scheduled retries come up.
+    #[must_use]
+    pub fn due_subject(&self) -> String {
+        format!("due.{}", self.key())
+    }
+
+    /// Where its dead letters go.
+    #[must_use]
+    pub fn dead_subject(&self) -> String {
+        format!("dead.{}", self.key())
+    }
+
+    /// Equal for two orders that do the same; a lane is replaced when it changes.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// `partner/name@version+digest` of its plugin.
+    #[must_use]
+    pub fn plugin_name(&self) -> Option<String> {
+        self.transform.as_ref().map(Transform::name)
+    }
+
+    /// Whether receivers take the events of this lane themselves, as they are.
+    #[must_use]
+    pub fn hands_out_untransformed(&self) -> bool {
+        self.is_taken_by_receiver() && self.transform.is_none()
+    }
+
+    /// Whether receivers take the events of this lane themselves (pull, live stream).
+    #[must_use]
+    pub fn is_taken_by_receiver(&self) -> bool {
+        matches!(self.subscription().sink, Sink::Pull {} | Sink::Sse {})
+    }
+
+    /// Whether the sink is the log: a derivation.
+    #[must_use]
+    pub fn is_derivation(&self) -> bool {
+        matches!(self.subscription().sink, Sink::Log(_))
+    }
+}
