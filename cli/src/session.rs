@@ -111,7 +111,8 @@ impl Session {
             (None, Some(_), None) => Err(Failure::usage(t(
                 "Zu --key gehört --as PARTNER/SYSTEM: für wen das Token gelten soll.",
                 "With --key goes --as PARTNER/SYSTEM: for whom the token shall be.",
-            ))),
+            ))
+            .hint("export STADTBUS_AS=PARTNER/SYSTEM")),
             (None, _, token) => Ok(token.clone()),
         }
     }

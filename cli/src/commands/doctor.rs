@@ -131,7 +131,7 @@ fn ready(probe: Result<Probe, Failure>) -> Check {
         }
         Ok(probe) => {
             let reason: String = problem::clean(probe.body.trim()).chars().take(300).collect();
-            Check::new("ready", State::Fault, reason).hint("stadtbus explain SB-1501")
+            Check::new("ready", State::Fault, reason).hint("stadtbus status")
         }
         Err(failure) => Check::new("ready", State::Fault, failure.message()).hint("stadtbus explain SB-6001"),
     }

@@ -109,6 +109,7 @@ fn facts(value: &Value, prefix: &str, rows: &mut Vec<Vec<String>>) {
         match inner {
             Value::Object(_) => facts(inner, &path, rows),
             Value::Array(list) => rows.push(vec![path, list.len().to_string()]),
+            Value::Null => {}
             _ => rows.push(vec![path, text(value, name)]),
         }
     }

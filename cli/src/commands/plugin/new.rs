@@ -17,6 +17,8 @@ mod tests;
 /// Templates and SDK as `(path below plugins/, text)`.
 static FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk.rs"));
 const TEMPLATES: &str = "sdk/rust/template/";
+/// Where a plugin outside the source tree keeps the SDK it was made with.
+const OWN_SDK: &str = "stadtbus";
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -100,8 +102,8 @@ fn create(args: &Args, folder: &Path) -> std::io::Result<()> {
     let sdk = match tree_sdk(folder) {
         Some(sdk) => sdk,
         None => {
-            unpack(&folder.join("stadtbus"))?;
-            PathBuf::from("stadtbus/sdk/rust")
+            unpack(&folder.join(OWN_SDK))?;
+            Path::new(OWN_SDK).join("sdk/rust")
         }
     };
     let role = args.role.name();
@@ -145,7 +147,15 @@ fn fill(text: &str, args: &Args, sdk: &Path) -> String {
     } else {
         format!("produces: [{output}]\n")
     };
+    // An SDK inside the folder keeps its own workspace.
+    let excluded = format!("[workspace]\nexclude = [\"{OWN_SDK}\"]");
+    let workspace = if sdk.starts_with(OWN_SDK) {
+        excluded.as_str()
+    } else {
+        "[workspace]"
+    };
     [
+        ("[workspace]", workspace),
         ("{{name}}", args.name.as_str()),
         ("{{crate}}", &args.name),
         ("{{partner}}", &args.partner),

@@ -28,6 +28,7 @@ fn every_role_is_filled_in_completely_and_brings_its_sdk() {
         }
         let cargo = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         assert!(cargo.contains("path = \"stadtbus/sdk/rust\""), "{cargo}");
+        assert!(cargo.contains("exclude = [\"stadtbus\"]"), "{cargo}");
         assert!(folder.join("stadtbus/sdk/rust/Cargo.toml").is_file());
         assert!(folder.join("stadtbus/wit/stadtbus-plugin.wit").is_file());
         let manifest = std::fs::read_to_string(folder.join("plugin.yaml")).unwrap();
