@@ -1,68 +1,99 @@
 //! The command line.
 
-use clap::{Parser, ValueEnum};
+use stadtbus_harness::{Failure, Outcome};
+use stadtbus_load::Words;
 
-/// Tötet Bus und Broker unter Last und zählt, was fehlt. Kills bus and broker under load and counts what is missing.
-#[derive(Debug, Parser)]
-#[command(name = "stadtbus-chaos", version)]
-pub(crate) struct Args {
-    /// 200,000 events over 20 kills
-    #[arg(long, conflicts_with_all = ["events", "kills"])]
-    pub(crate) smoke: bool,
-    /// Events to claim
-    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(100..=5_000_000))]
-    events: u64,
-    /// Times to kill, bus and broker in turn
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(0..=1_000))]
-    kills: u32,
-    /// What is sent and when who is killed follows from this number; without it, one is drawn and printed
-    #[arg(long, value_name = "S")]
-    seed: Option<u64>,
-    /// Give up after this time, the settling included
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=240))]
-    pub(crate) minutes_max: u64,
-    /// Build the bus with this bug and succeed only if the oracle finds it
-    #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["smoke", "events", "kills"])]
-    pub(crate) planted: Option<Bug>,
-}
+pub(crate) const USAGE: &str = "\
+cargo xtask chaos [OPTIONS]
 
+Tötet Bus und Broker unter Last und zählt, was fehlt.
+Kills bus and broker under load and counts what is missing.
+
+  --smoke           200,000 events over 20 kills
+  --events N        events to claim, 100 to 5,000,000 (50,000)
+  --kills N         times to kill, bus and broker in turn, up to 1,000 (6)
+  --seed S          what is sent and when who is killed follows from this number; drawn and printed if not given
+  --minutes-max N   give up after this time, the settling included, 1 to 240 (20)
+  --planted NAME    build the bus with this bug and succeed only if the oracle finds it:
+                    ack-before-append  202 is answered before the log has the event
+                    drop-on-retry      an event whose delivery is to be retried is forgotten
+
+Exit code 0: no violation. 1: a violation. 2: the run could not be made.
+";
+
+/// Events and kills of `--smoke`.
+const SMOKE: (u64, u32) = (200_000, 20);
 /// Seeds fit into a JSON number that every reader keeps exactly.
 const SEED_MAX: u64 = 1 << 31;
 
-impl Args {
-    pub(crate) fn events(&self) -> u64 {
-        if self.smoke { 200_000 } else { self.events }
-    }
+/// What is to be run.
+#[derive(Debug)]
+pub(crate) struct Args {
+    pub(crate) events: u64,
+    pub(crate) kills: u32,
+    /// The seed that was asked for, if one was.
+    pub(crate) given_seed: Option<u64>,
+    pub(crate) minutes_max: u64,
+    pub(crate) planted: Option<Bug>,
+}
 
-    pub(crate) fn kills(&self) -> u32 {
-        if self.smoke { 20 } else { self.kills }
+impl Args {
+    /// Reads them; `None` if help was asked for.
+    pub(crate) fn read(mut words: Words) -> Outcome<Option<Self>> {
+        if words.flag("--help") || words.flag("-h") {
+            return Ok(None);
+        }
+        let smoke = words.flag("--smoke");
+        let events = words.number("--events", 100, 5_000_000)?;
+        let kills = words.number("--kills", 0, 1_000)?;
+        let planted = words
+            .value("--planted")?
+            .map(|name| Bug::named(&name))
+            .transpose()?;
+        if (smoke || planted.is_some()) && (events.is_some() || kills.is_some())
+            || (smoke && planted.is_some())
+        {
+            return Err(Failure::new(
+                "--smoke and --planted say themselves how many events and kills there are",
+            ));
+        }
+        let (usual_events, usual_kills) = if smoke { SMOKE } else { (50_000, 6) };
+        let args = Self {
+            events: events.unwrap_or(usual_events),
+            kills: kills.unwrap_or(usual_kills),
+            given_seed: words.number("--seed", 1, SEED_MAX)?,
+            minutes_max: words.number("--minutes-max", 1, 240)?.unwrap_or(20),
+            planted,
+        };
+        words.end()?;
+        Ok(Some(args))
     }
 
     pub(crate) fn seed(&self) -> u64 {
-        self.seed.unwrap_or_else(|| fastrand::u64(1..SEED_MAX))
-    }
-
-    /// The seed that was asked for, if one was.
-    pub(crate) fn given_seed(&self) -> Option<u64> {
-        self.seed
+        self.given_seed.unwrap_or_else(|| fastrand::u64(1..SEED_MAX))
     }
 }
 
 /// Bugs that a build with the feature `planted-bugs` can be told to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// 202 is answered before the log has the event
     AckBeforeAppend,
-    /// An event whose delivery is to be retried is forgotten
     DropOnRetry,
 }
 
 impl Bug {
+    const ALL: [Self; 2] = [Self::AckBeforeAppend, Self::DropOnRetry];
+
     /// Its name, as the bus knows it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::AckBeforeAppend => "ack-before-append",
             Self::DropOnRetry => "drop-on-retry",
         }
+    }
+
+    fn named(name: &str) -> Outcome<Self> {
+        let bug = Self::ALL.into_iter().find(|bug| bug.name() == name);
+        bug.ok_or_else(|| Failure::new(format!("there is no planted bug {name:?}: see --help")))
     }
 }

@@ -31,7 +31,7 @@ const PROGRESS_EACH: Duration = Duration::from_secs(10);
 /// Runs it; `true` if nothing was violated.
 pub(crate) async fn run(args: &Args) -> Outcome<bool> {
     let seed = args.seed();
-    println!("seed {seed}: {} events, {} kills", args.events(), args.kills());
+    println!("seed {seed}: {} events, {} kills", args.events, args.kills);
     let ledger: Shared = Arc::new(Mutex::new(Ledger::new(seed)));
     let limit = Duration::from_secs(args.minutes_max * 60);
     let campaign = tokio::time::timeout(limit, campaign(args, &ledger)).await;
@@ -73,13 +73,13 @@ async fn campaign(args: &Args, ledger: &Shared) -> Outcome<Run> {
     let publishing = Publishing {
         bus,
         token: world.client("pub", "sender", "publish").await?.token().to_owned(),
-        events: args.events(),
+        events: args.events,
     };
 
     let start = Instant::now();
     let watch = tokio::spawn(watch(Arc::clone(ledger)));
     let load = publish::all(ledger, &publishing);
-    let faults = faults::inflict(&mut world, ledger, args.kills(), args.events());
+    let faults = faults::inflict(&mut world, ledger, args.kills, args.events);
     let ((), kills) = tokio::join!(load, faults);
     let kills = kills?;
     let load_time = start.elapsed();

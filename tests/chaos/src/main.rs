@@ -24,22 +24,29 @@ mod verdict;
 
 use std::process::ExitCode;
 
-use args::Args;
-use clap::Parser;
+use args::{Args, USAGE};
+use stadtbus_harness::Outcome;
+use stadtbus_load::Words;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let outcome = match args.planted {
-        Some(bug) => planted::prove(bug, &args).await,
-        None => Box::pin(campaign::run(&args)).await,
-    };
-    match outcome {
+    match run().await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
             eprintln!("stadtbus-chaos: {failure}");
             ExitCode::from(2)
         }
+    }
+}
+
+async fn run() -> Outcome<bool> {
+    let Some(args) = Args::read(Words::of_this_program())? else {
+        print!("{USAGE}");
+        return Ok(true);
+    };
+    match args.planted {
+        Some(bug) => planted::prove(bug, &args).await,
+        None => Box::pin(campaign::run(&args)).await,
     }
 }

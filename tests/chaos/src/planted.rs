@@ -22,7 +22,7 @@ pub(crate) async fn prove(bug: Bug, args: &Args) -> Outcome<bool> {
     println!("planted bug: {}", bug.name());
     let mut campaign = Command::new(std::env::current_exe()?);
     campaign.args(["--events", EVENTS, "--kills", KILLS, "--minutes-max", MINUTES_MAX]);
-    if let Some(seed) = args.given_seed() {
+    if let Some(seed) = args.given_seed {
         campaign.args(["--seed", &seed.to_string()]);
     }
     campaign

@@ -18,6 +18,7 @@ mod latency;
 mod pace;
 mod server;
 mod template;
+mod words;
 
 pub use client::{Answer, Connection, request};
 pub use guest::{Guest, copy_folder};
@@ -25,3 +26,4 @@ pub use latency::Latencies;
 pub use pace::{Due, pace};
 pub use server::{Handler, NO_CONTENT, OK, Receiver, Reply, UNAVAILABLE};
 pub use template::{LANE_MARK, NUMBER_MARK, Template};
+pub use words::Words;

@@ -15,18 +15,17 @@ mod bench;
 
 use std::process::ExitCode;
 
-use bench::args::Args;
+use bench::args::{Args, USAGE};
 use bench::report::Report;
-use clap::Parser;
 use stadtbus_harness::Outcome;
+use stadtbus_load::Words;
 
 // One thread: what measures must not take the second core from what is measured.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(&args).await {
-        Ok(report) if report.is_complete() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+    match run().await {
+        Ok(Some(report)) if !report.is_complete() => ExitCode::FAILURE,
+        Ok(_) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("stadtbus-load: {failure}");
             ExitCode::from(2)
@@ -34,11 +33,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(args: &Args) -> Outcome<Report> {
+async fn run() -> Outcome<Option<Report>> {
+    let Some(args) = Args::read(Words::of_this_program())? else {
+        print!("{USAGE}");
+        return Ok(None);
+    };
     let mut report = Report::default();
-    for durability in args.durability.each() {
+    for durability in &args.durabilities {
         for name in args.names() {
-            bench::measure(name, durability, args, &mut report).await;
+            bench::measure(name, *durability, &args, &mut report).await;
         }
     }
     report.finish();
@@ -50,5 +53,5 @@ async fn run(args: &Args) -> Outcome<Report> {
     if let Some(file) = &args.output {
         std::fs::write(file, report.json()? + "\n")?;
     }
-    Ok(report)
+    Ok(Some(report))
 }

@@ -3,53 +3,76 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use stadtbus_harness::{Failure, Outcome};
+use stadtbus_load::Words;
 
 use super::NAMES;
 
-/// Misst den Bus und den Broker darunter nebeneinander. Measures the bus and the broker below it, side by side.
-#[derive(Debug, Parser)]
-#[command(name = "stadtbus-load", version)]
+pub(crate) const USAGE: &str = "\
+cargo xtask bench [OPTIONS]
+
+Misst den Bus und den Broker darunter nebeneinander.
+Measures the bus and the broker below it, side by side.
+
+  --output FILE                     write the rows to this file, as JSON
+  --json                            print the rows as JSON instead of a table
+  --only NAME,NAME                  measure only these
+  --durability always|default|both  the broker acknowledges after fsync, or after the write (both)
+  --seconds N                       seconds that count, per measurement, 1 to 30 (5)
+";
+
+/// What is to be measured, and where the rows go.
+#[derive(Debug)]
 pub(crate) struct Args {
-    /// Write the rows to this file, as JSON
-    #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Print the rows as JSON instead of a table
-    #[arg(long)]
     pub(crate) json: bool,
-    /// Measure only these
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', value_parser = NAMES)]
     only: Vec<String>,
-    /// When the broker acknowledges: after fsync (always), or after the write (default)
-    #[arg(long, value_enum, default_value_t = Durabilities::Both)]
-    pub(crate) durability: Durabilities,
-    /// Seconds that count, per measurement
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub(crate) durabilities: Vec<Durability>,
     pub(crate) seconds: u64,
 }
 
 impl Args {
+    /// Reads them; `None` if help was asked for.
+    pub(crate) fn read(mut words: Words) -> Outcome<Option<Self>> {
+        if words.flag("--help") || words.flag("-h") {
+            return Ok(None);
+        }
+        let only: Vec<String> = match words.value("--only")? {
+            Some(names) => names.split(',').map(str::to_owned).collect(),
+            None => Vec::new(),
+        };
+        if let Some(unknown) = only.iter().find(|name| !NAMES.contains(&name.as_str())) {
+            return Err(Failure::new(format!(
+                "there is no measurement {unknown:?}; there are: {}",
+                NAMES.join(" ")
+            )));
+        }
+        let durabilities = match words.value("--durability")?.as_deref() {
+            Some("always") => vec![Durability::Always],
+            Some("default") => vec![Durability::Default],
+            Some("both") | None => vec![Durability::Always, Durability::Default],
+            Some(other) => {
+                return Err(Failure::new(format!(
+                    "--durability takes always, default or both, not {other:?}"
+                )));
+            }
+        };
+        let args = Self {
+            output: words.value("--output")?.map(PathBuf::from),
+            json: words.flag("--json"),
+            only,
+            durabilities,
+            seconds: words.number("--seconds", 1, 30)?.unwrap_or(5),
+        };
+        words.end()?;
+        Ok(Some(args))
+    }
+
     /// The measurements to make, in their order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
         NAMES
             .into_iter()
             .filter(|name| self.only.is_empty() || self.only.iter().any(|only| only == name))
-    }
-}
-
-/// Which server settings to measure on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Durabilities {
-    Always,
-    Default,
-    Both,
-}
-
-impl Durabilities {
-    pub(crate) fn each(self) -> impl Iterator<Item = Durability> {
-        let (always, default) = (self != Self::Default, self != Self::Always);
-        let always = always.then_some(Durability::Always);
-        always.into_iter().chain(default.then_some(Durability::Default))
     }
 }
 
