@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stadtbus_event::PartnerId;
 
 use crate::reader::Reader;
+use crate::rules;
 use crate::yaml::Node;
 
 /// A usage agreement.
@@ -108,12 +109,14 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<UsageAgreement> {
     ];
     let fields = reader.fields(node, names)?;
     let agreement = fields.required("agreement", Reader::text);
-    let recipient = fields.required("recipient", |r, n| r.parsed(n, PartnerId::parse));
-    let purpose = fields.required("purpose", |r, n| r.parsed(n, iri));
-    let legal_basis = fields.required("legalBasis", |r, n| r.parsed(n, crate::odcs::legal_basis));
+    let recipient = fields.required("recipient", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
+    let purpose = fields.required("purpose", |r, n| r.parsed(n, rules::IRI, iri));
+    let legal_basis = fields.required("legalBasis", |r, n| {
+        r.parsed(n, rules::LEGAL_BASIS, crate::odcs::legal_basis)
+    });
     let legal_norm = fields.optional("legalNorm", Reader::text);
-    let from = fields.required("from", |r, n| r.parsed(n, str::parse::<Day>));
-    let to = fields.required("to", |r, n| r.parsed(n, str::parse::<Day>));
+    let from = fields.required("from", |r, n| r.parsed(n, rules::DAY, str::parse::<Day>));
+    let to = fields.required("to", |r, n| r.parsed(n, rules::DAY, str::parse::<Day>));
     let retention = fields.optional("retentionDays", |r, n| r.number(n, 0..=36_500));
     Some(UsageAgreement {
         agreement: agreement?,

@@ -11,6 +11,10 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::finding::{Finding, Text, did_you_mean};
+use crate::reader::Reader;
+use crate::yaml::{Kind, Node};
+
 /// Dialects by their name in the document.
 pub(crate) const DIALECTS: &[&str] = &["exact", "prefix", "suffix", "all", "any", "not"];
 
@@ -159,6 +163,34 @@ fn list<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Vec<Filter>, A::Error> {
         return Err(A::Error::custom("an empty list of filters"));
     }
     Ok(filters)
+}
+
+/// One filter of a file.
+pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Filter> {
+    if let Kind::Map(entries) = &node.kind {
+        let unknown = entries
+            .iter()
+            .find(|entry| !DIALECTS.contains(&entry.key.as_str()));
+        if let Some(entry) = unknown {
+            let text = Text::new("Einen solchen Filter gibt es nicht.", "there is no such filter");
+            let finding = Finding::error("SB-5003", reader.file.as_str(), text).at(entry.at);
+            reader.report(finding.hint(did_you_mean(&entry.key, DIALECTS.iter().copied())));
+            return None;
+        }
+    }
+    match serde_json::from_value(node.to_value()) {
+        Ok(filter) => Some(filter),
+        Err(error) => {
+            reader.bad(
+                node,
+                Text::new(
+                    format!("Der Filter ist nicht zulässig: {error}."),
+                    format!("the filter is not allowed: {error}"),
+                ),
+            );
+            None
+        }
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ mod plugin;
 mod reader;
 mod registry;
 mod route;
+mod rules;
 mod schema;
 mod sink;
 mod strict_json;

@@ -1,6 +1,7 @@
 //! From a folder to a [`City`]: every file is read, every finding is kept, nothing is half loaded.
 
 mod files;
+mod head;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -15,7 +16,7 @@ use crate::finding::{Finding, Findings, Severity, Text};
 use crate::odcs::{self, Attachments};
 use crate::reader::Reader;
 use crate::yaml::{self, Node};
-use crate::{agreement, partner, plugin, route, subscription, zone};
+use crate::{agreement, partner, plugin, route, subscription};
 use files::Files;
 
 /// A component larger than this is not read. The plugin host has its own, lower limit.
@@ -50,12 +51,7 @@ pub fn lint(folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> Vec<Finding>
 /// `SB-5011` where a component is missing or is no longer the one the city names.
 pub fn components(folder: &Path, city: &City) -> Result<IndexMap<String, Bytes>, Findings> {
     let files = Files::new(folder);
-    let head = head(&files).0;
-    let plugins = files.folder(
-        head.as_ref()
-            .and_then(|h| h.plugins.as_deref())
-            .unwrap_or("plugins"),
-    );
+    let plugins = files.folder(head::read(&files).plugins.as_deref().unwrap_or("plugins"));
     let mut components = IndexMap::new();
     let mut missing = Vec::new();
     for plugin in &city.plugins {
@@ -79,6 +75,8 @@ pub(crate) fn component_path(folder: &Path, name: &str) -> PathBuf {
 }
 
 fn not_built(path: &Path, name: &str) -> Finding {
+    let folder = path.parent().and_then(Path::parent).unwrap_or(path);
+    let build = format!("stadtbus plugin build {}", shown(folder));
     Finding::warning(
         "SB-5011",
         shown(path),
@@ -87,54 +85,7 @@ fn not_built(path: &Path, name: &str) -> Finding {
             format!("the component of the plugin `{name}` is not built"),
         ),
     )
-    .hint(Text::new(
-        format!(
-            "stadtbus plugin build {}",
-            shown(path.parent().and_then(Path::parent).unwrap_or(path))
-        ),
-        format!(
-            "stadtbus plugin build {}",
-            shown(path.parent().and_then(Path::parent).unwrap_or(path))
-        ),
-    ))
-}
-
-/// `city.yaml`.
-struct Head {
-    name: String,
-    title: String,
-    contracts: Option<String>,
-    plugins: Option<String>,
-    zones: Vec<zone::Zone>,
-}
-
-fn head(files: &Files) -> (Option<Head>, Vec<Finding>, Option<(String, Node)>) {
-    let path = files.root().join("city.yaml");
-    let file = shown(&path);
-    let node = match files::read_text(&path).and_then(|text| yaml::parse(&file, &text)) {
-        Ok(node) => node,
-        Err(finding) => return (None, vec![finding], None),
-    };
-    let reader = Reader::new(&file);
-    let head = reader
-        .fields(&node, &["city", "title", "contracts", "plugins", "zones"])
-        .and_then(|fields| {
-            // The rule of a partner's name is the rule of a city's.
-            let name = fields.required("city", |r, n| r.parsed(n, stadtbus_event::PartnerId::parse));
-            let title = fields.required("title", Reader::text);
-            let contracts = fields.required("contracts", Reader::text);
-            let plugins = fields.optional("plugins", Reader::text);
-            let zones = fields.or("zones", Vec::new(), |r, n| r.list(n, zone::read));
-            Some(Head {
-                name: name?.as_str().to_owned(),
-                title: title?,
-                contracts: Some(contracts?),
-                plugins: plugins?,
-                zones: zones?,
-            })
-        });
-    let findings = reader.into_findings();
-    (head, findings, Some((file, node)))
+    .hint(Text::new(build.as_str(), build.as_str()))
 }
 
 pub(crate) fn read(
@@ -142,48 +93,55 @@ pub(crate) fn read(
     env: &dyn Fn(&str) -> Option<String>,
     now: SystemTime,
 ) -> (Option<City>, Findings) {
+    let files = Files::new(folder);
+    let head = head::read(&files);
     let mut loader = Loader {
-        files: Files::new(folder),
-        places: Places::new(),
-        findings: Vec::new(),
+        files,
+        places: head
+            .place
+            .into_iter()
+            .map(|place| ("city".to_owned(), place))
+            .collect(),
+        unread: head.findings.iter().any(|f| f.severity == Severity::Error),
+        findings: head.findings,
     };
-    let (head, findings, place) = head(&loader.files);
-    loader.findings.extend(findings);
-    if let Some(place) = place {
-        loader.places.insert("city".into(), place);
-    }
-    let (contracts, plugins) = match &head {
-        Some(head) => (head.contracts.clone(), head.plugins.clone()),
-        None => (None, None),
-    };
-    let mut city = City::new("", "");
+    let mut city = City::new(head.name, head.title);
+    city.zones = head.zones;
     loader.nouns(&mut city, env);
-    if let Some(folder) = contracts {
+    if let Some(folder) = head.contracts {
         city.contracts = loader.contracts(&folder);
     }
-    if let Some(folder) = plugins {
+    if let Some(folder) = head.plugins {
         loader.plugins(&mut city, &folder);
-    }
-    let complete = head.is_some();
-    if let Some(head) = head {
-        (city.name, city.title, city.zones) = (head.name, head.title, head.zones);
     }
     // What refers to what is only worth saying when everything could be read: otherwise one typing
     // error in a partner's file would be followed by twenty sentences that the partner is unknown.
-    if complete && !loader.findings.iter().any(|f| f.severity == Severity::Error) {
+    let complete = !loader.unread;
+    if complete {
         loader.findings.extend(check::check(&city, &loader.places, now));
     }
-    let findings = Findings::sorted(loader.findings);
-    (complete.then_some(city), findings)
+    (complete.then_some(city), Findings::sorted(loader.findings))
 }
 
 struct Loader {
     files: Files,
     places: Places,
     findings: Vec<Finding>,
+    /// Whether any file could not be read in full.
+    unread: bool,
 }
 
 impl Loader {
+    fn unreadable(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        let before = self.findings.len();
+        self.findings.extend(findings);
+        self.unread |= self
+            .findings
+            .iter()
+            .skip(before)
+            .any(|f| f.severity == Severity::Error);
+    }
+
     /// Reads one file with one of the nouns' readers.
     fn document<T>(
         &mut self,
@@ -196,11 +154,11 @@ impl Loader {
             Ok((node, text)) => {
                 let reader = Reader::new(file);
                 let value = read(&reader, &node, &text);
-                self.findings.extend(reader.into_findings());
+                self.unreadable(reader.into_findings());
                 value.map(|value| (value, node))
             }
             Err(finding) => {
-                self.findings.push(finding);
+                self.unreadable([finding]);
                 None
             }
         }
@@ -214,11 +172,26 @@ impl Loader {
     fn named(&mut self, path: &Path, expected: &str) {
         if name_of(path) != expected {
             let text = Text::new(
-                format!("Die Datei muss nach ihrem Inhalt heißen: „{expected}“."),
-                format!("the file must be named after its content: `{expected}`"),
+                format!("Datei oder Ordner muss nach dem Inhalt heißen: „{expected}“."),
+                format!("file or folder must be named after its content: `{expected}`"),
             );
             self.findings.push(Finding::error("SB-5013", shown(path), text));
         }
+    }
+
+    /// The second file about one thing is left out and reported, or its findings would be shown at
+    /// the first.
+    fn is_new(&mut self, object: &str, path: &Path, (de, en): (&str, &str)) -> bool {
+        let Some((first, _)) = self.places.get(object) else {
+            return true;
+        };
+        let name = object.rsplit(' ').next().unwrap_or_default();
+        let text = Text::new(
+            format!("{de} „{name}“ steht schon in {first}."),
+            format!("the {en} `{name}` is already in {first}"),
+        );
+        self.findings.push(Finding::error("SB-5007", shown(path), text));
+        false
     }
 
     fn list(&mut self, folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
@@ -277,7 +250,7 @@ impl Loader {
     fn contracts(&mut self, folder: &str) -> Vec<Contract> {
         let root = self.files.folder(folder);
         if !root.is_dir() {
-            self.findings.push(files::unreadable(&root));
+            self.unreadable([files::unreadable(&root)]);
         }
         let mut contracts = Vec::new();
         for partner in files::folders(&root) {
@@ -298,13 +271,16 @@ impl Loader {
     fn contract(&mut self, folder: &Path) -> Option<Contract> {
         let schema_path = folder.join("schema.json");
         let schema = files::read_text(&schema_path)
-            .map_err(|finding| self.findings.push(finding))
+            .map_err(|finding| self.unreadable([finding]))
             .ok();
         let mut usage = Vec::new();
         for path in self.list(&folder.join("usage"), &["yaml"]) {
             if let Some((value, node)) = self.document(&path, |r, n, _| agreement::read(r, n)) {
-                self.place(format!("agreement {}", value.agreement), &path, node);
-                usage.push(value);
+                let object = format!("agreement {}", value.agreement);
+                if self.is_new(&object, &path, ("Die Vereinbarung", "agreement")) {
+                    self.place(object, &path, node);
+                    usage.push(value);
+                }
             }
         }
         let path = folder.join("contract.odcs.yaml");
@@ -317,6 +293,9 @@ impl Loader {
             odcs::read(reader, node, with)
         })?;
         let ty = contract.event_type.clone();
+        if !self.is_new(&format!("contract {ty}"), &path, ("Der Vertrag", "contract")) {
+            return None;
+        }
         self.place(format!("contract {ty}"), &path, node.clone());
         self.place(
             format!("schema {ty}"),
@@ -368,8 +347,9 @@ pub(crate) fn contract_folders(folder: &Path) -> Vec<ContractFolder> {
         files: Files::new(folder),
         places: Places::new(),
         findings: Vec::new(),
+        unread: false,
     };
-    let Some(root) = head(&loader.files).0.and_then(|head| head.contracts) else {
+    let Some(root) = head::read(&loader.files).contracts else {
         return Vec::new();
     };
     loader.contracts(&root);

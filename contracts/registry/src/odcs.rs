@@ -9,6 +9,7 @@ use crate::agreement::{Day, UsageAgreement, iri};
 use crate::contract::{Classification, Contract, Property, Status};
 use crate::finding::{Finding, Text};
 use crate::reader::{Fields, Reader};
+use crate::rules;
 use crate::yaml::{Entry, Kind, Node};
 
 const FIELDS: &[&str] = &[
@@ -108,7 +109,7 @@ pub(crate) fn read(reader: &Reader, node: &Node, with: Attachments) -> Option<Co
     fields.required("kind", |r, n| r.one_of(n, &[("DataContract", ())]));
     let id = fields.required("id", Reader::text);
     let name = fields.required("name", Reader::text);
-    let version = fields.required("version", |r, n| r.parsed(n, version));
+    let version = fields.required("version", |r, n| r.parsed(n, rules::VERSION, version));
     let status = fields.required("status", |r, n| r.one_of(n, STATUS));
     let purpose = fields.required("description", |r, n| {
         let names = &[
@@ -184,7 +185,9 @@ fn read_schema(reader: &Reader, node: &Node) -> Option<(EventType, Vec<Property>
     let fields = reader.fields(object, OBJECT)?;
     fields.required("name", Reader::text);
     fields.required("physicalType", |r, n| r.one_of(n, &[("cloudevent", ())]));
-    let event_type = fields.required("physicalName", |r, n| r.parsed(n, EventType::parse));
+    let event_type = fields.required("physicalName", |r, n| {
+        r.parsed(n, rules::EVENT_TYPE, EventType::parse)
+    });
     let properties = fields.required("properties", |r, n| r.list(n, read_property));
     Some((event_type?, properties?))
 }
@@ -291,18 +294,18 @@ fn read_terms(reader: &Reader, node: &Node) -> Option<Terms> {
 }
 
 fn terms_of(fields: &Fields<'_>) -> Option<Terms> {
-    let publisher = fields.required("publisher", |r, n| r.parsed(n, partner_urn));
+    let publisher = fields.required("publisher", |r, n| r.parsed(n, rules::PARTNER_URN, partner_urn));
     fields.required("controller", Reader::text);
-    fields.required("legalBasis", |r, n| r.parsed(n, legal_basis));
-    fields.required("purposeIri", |r, n| r.parsed(n, iri));
+    fields.required("legalBasis", |r, n| r.parsed(n, rules::LEGAL_BASIS, legal_basis));
+    fields.required("purposeIri", |r, n| r.parsed(n, rules::IRI, iri));
     let classification = fields.required("dataClassification", |r, n| r.one_of(n, CLASSES));
     let personal_data = fields.required("containsPersonalData", Reader::boolean);
     let extensions = fields.or("extensions", Vec::new(), |r, n| r.list(n, Reader::text));
-    let valid_from = fields.optional("validFrom", |r, n| r.parsed(n, str::parse::<Day>));
-    let valid_to = fields.optional("validTo", |r, n| r.parsed(n, str::parse::<Day>));
+    let valid_from = fields.optional("validFrom", |r, n| r.parsed(n, rules::DAY, str::parse::<Day>));
+    let valid_to = fields.optional("validTo", |r, n| r.parsed(n, rules::DAY, str::parse::<Day>));
     let partners = |name: &str| {
         fields.or(name, Vec::new(), |r, n| {
-            r.list(n, |r, n| r.parsed(n, partner_urn))
+            r.list(n, |r, n| r.parsed(n, rules::PARTNER_URN, partner_urn))
         })
     };
     let recipients = partners("recipients");

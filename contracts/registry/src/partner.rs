@@ -5,6 +5,7 @@ use stadtbus_event::{PartnerId, SystemId};
 
 use crate::finding::Text;
 use crate::reader::Reader;
+use crate::rules;
 use crate::yaml::Node;
 
 /// An organisation on the bus: the tenant, part of every key.
@@ -137,7 +138,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
         node,
         &["partner", "name", "kind", "contact", "suspended", "systems"],
     )?;
-    let partner = fields.required("partner", |r, n| r.parsed(n, PartnerId::parse));
+    let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
     let name = fields.required("name", Reader::text);
     let kind = fields.required("kind", |r, n| r.one_of(n, KINDS));
     let contact = fields.required("contact", read_contact);
@@ -177,7 +178,7 @@ fn read_contact(reader: &Reader, node: &Node) -> Option<Contact> {
 
 fn read_system(reader: &Reader, node: &Node) -> Option<System> {
     let fields = reader.fields(node, &["system", "title", "may", "sources"])?;
-    let system = fields.required("system", |r, n| r.parsed(n, SystemId::parse));
+    let system = fields.required("system", |r, n| r.parsed(n, rules::NAME, SystemId::parse));
     let title = fields.required("title", Reader::text);
     let may = fields.required("may", |r, n| r.list(n, |r, n| r.one_of(n, PERMISSIONS)));
     let sources = fields.or("sources", Vec::new(), |r, n| r.list(n, Reader::text));

@@ -10,8 +10,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stadtbus_event::{EventType, PartnerId};
 
+use crate::finding::Text;
 use crate::reader::Reader;
-use crate::yaml::Node;
+use crate::rules;
+use crate::yaml::{Kind, Node};
 
 /// `partner/name` of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,9 +141,9 @@ const MANIFEST: &[&str] = &[
 
 pub(crate) fn read(reader: &Reader, node: &Node, manifest: &str, digest: String) -> Option<PluginRef> {
     let fields = reader.fields(node, MANIFEST)?;
-    let partner = fields.required("partner", |r, n| r.parsed(n, PartnerId::parse));
+    let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
     // The rule of a partner's name is the rule of a plugin's.
-    let name = fields.required("plugin", |r, n| r.parsed(n, PartnerId::parse));
+    let name = fields.required("plugin", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
     let version = fields.required("version", Reader::text);
     let role = fields.required("role", |r, n| r.one_of(n, ROLES));
     let consumes = fields.or("consumes", Vec::new(), read_types);
@@ -163,7 +165,9 @@ pub(crate) fn read(reader: &Reader, node: &Node, manifest: &str, digest: String)
 /// `plugin: {name, config, tables}` of a subscription.
 pub(crate) fn read_use(reader: &Reader, node: &Node) -> Option<PluginUse> {
     let fields = reader.fields(node, &["name", "config", "tables"])?;
-    let name = fields.required("name", |r, n| r.parsed(n, str::parse::<PluginName>));
+    let name = fields.required("name", |r, n| {
+        r.parsed(n, rules::PLUGIN, str::parse::<PluginName>)
+    });
     let config = fields.or("config", no_config(), |_, n| Some(n.to_value()));
     let tables = fields.or("tables", IndexMap::new(), read_tables);
     Some(PluginUse {
@@ -174,9 +178,19 @@ pub(crate) fn read_use(reader: &Reader, node: &Node) -> Option<PluginUse> {
 }
 
 pub(crate) fn read_tables(reader: &Reader, node: &Node) -> Option<IndexMap<String, String>> {
-    reader.typed(node)
+    let Kind::Map(entries) = &node.kind else {
+        reader.expected(
+            node,
+            &Text::new("eine Zuordnung von Tabellen", "a mapping of tables"),
+        );
+        return None;
+    };
+    let pairs = entries
+        .iter()
+        .map(|entry| Some((entry.key.clone(), reader.text(&entry.value)?)));
+    Some(pairs.flatten().collect())
 }
 
 pub(crate) fn read_types(reader: &Reader, node: &Node) -> Option<Vec<EventType>> {
-    reader.list(node, |r, n| r.parsed(n, EventType::parse))
+    reader.list(node, |r, n| r.parsed(n, rules::EVENT_TYPE, EventType::parse))
 }

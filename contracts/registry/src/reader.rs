@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use crate::finding::{Finding, Text, did_you_mean};
+use crate::rules::Rule;
 use crate::yaml::{Kind, Node};
 
 /// One file being read, and what was found wrong with it so far.
@@ -35,7 +36,7 @@ impl Reader {
         self.report(Finding::error("SB-5005", self.file.as_str(), detail).at(node.at));
     }
 
-    fn expected(&self, node: &Node, what: &Text) {
+    pub(crate) fn expected(&self, node: &Node, what: &Text) {
         let found = node.kind_text();
         self.bad(
             node,
@@ -100,30 +101,23 @@ impl Reader {
         }
     }
 
-    /// A text that must keep a rule; the error of `parse` says which, without the text itself.
-    pub(crate) fn parsed<T, E: std::fmt::Display>(
+    /// A text that must keep a rule.
+    pub(crate) fn parsed<T, E>(
         &self,
         node: &Node,
+        rule: Rule,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
         let text = self.text(node)?;
-        match parse(&text) {
-            Ok(value) => Some(value),
-            Err(rule) => {
-                self.report(
-                    Finding::error(
-                        "SB-5005",
-                        self.file.as_str(),
-                        Text::new(
-                            format!("Der Wert ist nicht zulässig: {rule}"),
-                            format!("the value is not allowed: {rule}"),
-                        ),
-                    )
-                    .at(node.at),
-                );
-                None
-            }
+        let value = parse(&text).ok();
+        if value.is_none() {
+            let (de, en) = rule;
+            self.bad(
+                node,
+                Text::new(format!("Hier wird {de} erwartet."), format!("expected {en}")),
+            );
         }
+        value
     }
 
     /// One of a closed list of words.
@@ -189,23 +183,6 @@ impl Reader {
             Kind::List(items) => Some(items.iter().filter_map(|n| item(self, n)).collect()),
             _ => {
                 self.expected(node, &Text::new("eine Liste", "a list"));
-                None
-            }
-        }
-    }
-
-    /// A value read by serde, for the few shapes that are trees themselves (filters).
-    pub(crate) fn typed<T: serde::de::DeserializeOwned>(&self, node: &Node) -> Option<T> {
-        match serde_json::from_value(node.to_value()) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.bad(
-                    node,
-                    Text::new(
-                        format!("Der Wert ist nicht zulässig: {error}"),
-                        format!("the value is not allowed: {error}"),
-                    ),
-                );
                 None
             }
         }

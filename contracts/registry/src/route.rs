@@ -6,6 +6,7 @@ use stadtbus_event::{EventType, PartnerId, SubscriptionId};
 
 use crate::plugin::{PluginName, PluginUse, read_tables, read_types};
 use crate::reader::Reader;
+use crate::rules;
 use crate::yaml::Node;
 
 /// A registered foreign format.
@@ -40,11 +41,17 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Route> {
     ];
     let fields = reader.fields(node, names)?;
     // Routes and subscriptions share one rule of naming, because both are segments of a path.
-    let route = fields.required("route", |r, n| r.parsed(n, SubscriptionId::parse));
-    let partner = fields.required("partner", |r, n| r.parsed(n, PartnerId::parse));
-    let accepts = fields.required("accepts", |r, n| r.list(n, |r, n| r.parsed(n, media_type)));
+    let route = fields.required("route", |r, n| {
+        r.parsed(n, rules::LONG_NAME, SubscriptionId::parse)
+    });
+    let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
+    let accepts = fields.required("accepts", |r, n| {
+        r.list(n, |r, n| r.parsed(n, rules::MEDIA_TYPE, media_type))
+    });
     let source = fields.required("source", Reader::text);
-    let name = fields.required("plugin", |r, n| r.parsed(n, str::parse::<PluginName>));
+    let name = fields.required("plugin", |r, n| {
+        r.parsed(n, rules::PLUGIN, str::parse::<PluginName>)
+    });
     let config = fields.or("config", serde_json::json!({}), |_, n| Some(n.to_value()));
     let tables = fields.or("tables", IndexMap::new(), read_tables);
     let publishes = fields.required("publishes", read_types);

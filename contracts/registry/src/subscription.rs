@@ -5,10 +5,11 @@ use stadtbus_event::{EventType, PartnerId, SubscriptionId};
 
 use crate::agreement::iri;
 use crate::delivery::{self, Delivery};
-use crate::filter::Filter;
+use crate::filter::{self, Filter};
 use crate::finding::Text;
 use crate::plugin::{PluginUse, read_types, read_use};
 use crate::reader::Reader;
+use crate::rules;
 use crate::sink::{self, Sink};
 use crate::yaml::{Kind, Node};
 
@@ -56,10 +57,12 @@ pub(crate) fn read(
         "delivery",
     ];
     let fields = reader.fields(node, names)?;
-    let subscription = fields.required("subscription", |r, n| r.parsed(n, SubscriptionId::parse));
-    let partner = fields.required("partner", |r, n| r.parsed(n, PartnerId::parse));
+    let subscription = fields.required("subscription", |r, n| {
+        r.parsed(n, rules::LONG_NAME, SubscriptionId::parse)
+    });
+    let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
     let title = fields.required("title", Reader::text);
-    let purpose = fields.required("purpose", |r, n| r.parsed(n, iri));
+    let purpose = fields.required("purpose", |r, n| r.parsed(n, rules::IRI, iri));
     let types = fields.required("types", |r, n| {
         if matches!(&n.kind, Kind::List(items) if items.is_empty()) {
             r.bad(
@@ -73,7 +76,7 @@ pub(crate) fn read(
         }
         read_types(r, n)
     });
-    let filters = fields.or("filters", Vec::new(), |r, n| r.list(n, Reader::typed::<Filter>));
+    let filters = fields.or("filters", Vec::new(), |r, n| r.list(n, filter::read));
     let plugin = fields.optional("plugin", read_use);
     let sink = fields.required("sink", |r, n| sink::read(r, n, env));
     let delivery = fields.or("delivery", Delivery::default(), delivery::read);

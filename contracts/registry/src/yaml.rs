@@ -99,6 +99,13 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Finding> {
         let at = error
             .location()
             .map_or((0, 0), |l| (narrow(l.line()), narrow(l.column())));
+        if matches!(
+            error.without_snippet(),
+            serde_saphyr::Error::DuplicateMappingKey { .. }
+        ) {
+            let text = Text::new("Dieses Feld steht zweimal da.", "this field is given twice");
+            return Finding::error("SB-5007", file, text).at(at);
+        }
         let said = first_line(&error.without_snippet().to_string());
         Finding::error(
             "SB-5002",

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::finding::Text;
 use crate::reader::Reader;
+use crate::rules;
 use crate::yaml::{Kind, Node};
 
 /// A network that webhooks may reach.
@@ -152,7 +153,7 @@ as_text!(PortRange);
 pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Zone> {
     let fields = reader.fields(node, &["zone", "cidr", "ports", "plaintext", "owner", "reason"])?;
     let zone = fields.required("zone", Reader::text);
-    let cidr = fields.required("cidr", |r, n| r.parsed(n, str::parse::<Cidr>));
+    let cidr = fields.required("cidr", |r, n| r.parsed(n, rules::NETWORK, str::parse::<Cidr>));
     let ports = fields.required("ports", |r, n| {
         let ports = r.list(n, read_ports)?;
         if ports.is_empty() {
@@ -185,7 +186,7 @@ fn read_ports(reader: &Reader, node: &Node) -> Option<PortRange> {
             let port = u16::try_from(reader.number(node, 1..=65535)?).ok()?;
             Some(PortRange { from: port, to: port })
         }
-        _ => reader.parsed(node, str::parse::<PortRange>),
+        _ => reader.parsed(node, rules::PORTS, str::parse::<PortRange>),
     }
 }
 

@@ -43,10 +43,17 @@ fn values_keep_their_kind() {
 
 #[test]
 fn syntax_errors_and_repeated_keys_have_a_line() {
-    for (text, line) in [("a: [1\nb: 2\n", 2), ("a: 1\na: 2\n", 2), ("a: b: c\n", 1)] {
+    for (text, code, line) in [
+        ("a: [1\nb: 2\n", "SB-5002", 2),
+        ("a: 1\na: 2\n", "SB-5007", 2),
+        ("a: b: c\n", "SB-5002", 1),
+    ] {
         let finding = parse("x.yaml", text).unwrap_err();
-        assert_eq!(finding.code, "SB-5002");
-        assert_eq!(finding.line, Some(line), "{text:?}: {finding}");
+        assert_eq!(
+            (finding.code, finding.line),
+            (code, Some(line)),
+            "{text:?}: {finding}"
+        );
     }
 }
 
