@@ -76,9 +76,9 @@ impl Ears {
             *known = requests.len();
         }
         for (name, subscription, client) in &self.pulls {
-            let body = json!({"max": 100, "wait_ms": 0, "lease_ms": LEASE.as_millis()});
-            let path = format!("/v1/subscriptions/{subscription}/receive");
-            let answer = client.post(&path, &body).await?.expect(200)?;
+            let answer = client
+                .receive_raw(subscription, 100, Duration::ZERO, LEASE)
+                .await?;
             let received: Received = serde_json::from_slice(&answer.body)?;
             if received.events.is_empty() {
                 continue;

@@ -1,6 +1,7 @@
 //! A partner's client: the public HTTP API, call by call.
 
-use std::time::Duration;
+use std::future::Future;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -25,6 +26,10 @@ pub struct Client {
     token: String,
     http: HttpClient,
 }
+
+/// A subscription changes hands within a lease of the bus.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Client {
     /// A client for the bus at `base` with this bearer token (empty: none is sent).
@@ -141,13 +146,22 @@ impl Client {
         wait: Duration,
         lease: Duration,
     ) -> Outcome<Vec<Value>> {
-        let body = json!({"max": max, "wait_ms": millis(wait), "lease_ms": millis(lease)});
-        let answer = self
-            .post(&format!("/v1/subscriptions/{subscription}/receive"), &body)
-            .await?
-            .expect(200)?;
+        let answer = self.receive_raw(subscription, max, wait, lease).await?;
         let events = answer.json().get("events").and_then(Value::as_array).cloned();
         events.ok_or_else(|| Failure::new(format!("no `events` in {}", answer.text())))
+    }
+
+    /// The same as the answer came, for who needs the bytes of the events.
+    pub async fn receive_raw(
+        &self,
+        subscription: &str,
+        max: u32,
+        wait: Duration,
+        lease: Duration,
+    ) -> Outcome<Answer> {
+        let body = json!({"max": max, "wait_ms": millis(wait), "lease_ms": millis(lease)});
+        let path = format!("/v1/subscriptions/{subscription}/receive");
+        self.served(|| self.post(&path, &body)).await?.expect(200)
     }
 
     /// Settles received events by their handles: `acknowledge`, `release`, `reject` or `extend`, with further fields.
@@ -163,8 +177,24 @@ impl Client {
         if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
         }
-        self.post(&format!("/v1/subscriptions/{subscription}/{how}"), &body)
-            .await
+        let path = format!("/v1/subscriptions/{subscription}/{how}");
+        self.served(|| self.post(&path, &body)).await
+    }
+
+    /// Asks again while the bus answers that it is just taking the subscription over, as its `Retry-After` bids.
+    async fn served<F, Fut>(&self, call: F) -> Outcome<Answer>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Outcome<Answer>>,
+    {
+        let until = Instant::now() + TAKEN_OVER_WITHIN;
+        loop {
+            let answer = call().await?;
+            if answer.status != 503 || answer.code() != "SB-1405" || Instant::now() >= until {
+                return Ok(answer);
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
     }
 
     /// What the bus did with one event.
@@ -180,7 +210,15 @@ impl Client {
             ("accept", "text/event-stream"),
         ];
         headers.extend(last_event_id.map(|id| ("last-event-id", id)));
-        let response = self.http.open(&format!("{}{path}", self.base), &headers).await?;
+        let url = format!("{}{path}", self.base);
+        let until = Instant::now() + TAKEN_OVER_WITHIN;
+        let response = loop {
+            let response = self.http.open(&url, &headers).await?;
+            if response.status() != 503 || Instant::now() >= until {
+                break response;
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        };
         if response.status() != 200 {
             return Err(Failure::new(format!(
                 "HTTP {} for the stream {path}",

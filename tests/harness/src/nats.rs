@@ -18,7 +18,8 @@ impl Default for NatsOptions {
     fn default() -> Self {
         Self {
             sync_always: true,
-            store_bytes_max: 2 << 30,
+            // JetStream reserves what each log may grow to: this must exceed their sum, not their content.
+            store_bytes_max: 1 << 40,
         }
     }
 }

@@ -60,9 +60,9 @@ async fn a_broken_folder_changes_nothing() {
         ),
         (
             "unknown partner",
-            "city/subscriptions/amt/amt-drittes.yaml",
-            "subscription: amt-drittes\npartner: niemand\ntitle: x\npurpose: https://w3id.org/dpv#X\ntypes: [de.probe.werk.meldung.v1]\nsink: {pull: {}}\n",
-            "SB-50",
+            "city/subscriptions/niemand/niemand-drittes.yaml",
+            "subscription: niemand-drittes\npartner: niemand\ntitle: x\npurpose: https://w3id.org/dpv#X\ntypes: [de.probe.werk.meldung.v1]\nsink: {pull: {}}\n",
+            "SB-5006",
         ),
         (
             "schema",

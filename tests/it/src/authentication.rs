@@ -105,12 +105,12 @@ async fn forgeries(issuer: &Issuer, foreign: &Issuer) -> Vec<Forged> {
             401,
             &["SB-1304", "SB-1302"],
         ),
-        ("no subject", claim("sub", Value::Null), 401, &["SB-1302"]),
+        ("no subject", claim("sub", Value::Null), 403, &["SB-1307"]),
         (
             "subject without system",
             claim("sub", json!("werk")),
-            401,
-            &["SB-1302"],
+            403,
+            &["SB-1307"],
         ),
         (
             "unknown partner",

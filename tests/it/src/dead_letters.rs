@@ -63,6 +63,8 @@ async fn a_dead_letter_is_kept_whole_and_delivered_when_retried() {
     let requests = receiver.wait_for("/h", 3, LATER).await.unwrap();
     let mut ids: Vec<_> = requests.iter().map(stadtbus_harness::Request::event_id).collect();
     ids.sort();
+    // A crash may have repeated one: at least once is the promise.
+    ids.dedup();
     assert_eq!(ids, ["dl-0", "dl-1", "dl-2"]);
     dead_letters(&amt, "amt-hook", 0).await;
 }

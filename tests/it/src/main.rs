@@ -23,6 +23,7 @@ mod bad_input;
 mod dead_letters;
 mod journey;
 mod krefeld;
+mod plugins;
 mod pull;
 mod restart;
 mod rights;

@@ -182,6 +182,18 @@ async fn rejected_becomes_a_dead_letter_with_its_reason() {
 async fn what_is_never_acknowledged_ends_as_a_dead_letter() {
     let (world, amt) = pulled(1).await;
     for attempt in 1..=3 {
+        let events = receive(&amt, 1, Duration::from_millis(300)).await;
+        assert_eq!(events[0]["attempt"], json!(attempt));
+    }
+    let letters = dead_letters(&amt, "amt-pull", 1).await;
+    assert!(letters[0].to_string().contains("SB-3008"), "{}", letters[0]);
+    drop(world);
+}
+
+#[tokio::test]
+async fn what_is_released_for_ever_ends_as_a_dead_letter() {
+    let (world, amt) = pulled(1).await;
+    for attempt in 1..=3 {
         let events = receive(&amt, 1, LEASE).await;
         assert_eq!(events[0]["attempt"], json!(attempt));
         settled(&amt, "release", &events, json!({"delay_ms": 0})).await;

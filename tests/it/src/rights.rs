@@ -1,8 +1,11 @@
 //! No event reaches a party without contract, agreement and permission valid at routing time (P4).
 
 use serde_json::json;
+use stadtbus_harness::{Process, stadtbus_bin};
 
 use crate::city::{CityFolder, PURPOSE, TYPE, TYPE_CLOSED};
+const TYPE_EXPIRED: &str = "de.probe.werk.abgelaufen.v1";
+
 use crate::support::{SOON, changed, event, nothing_more, publish, recipient, sender, step, take, world};
 
 #[tokio::test]
@@ -47,11 +50,15 @@ async fn only_who_has_an_agreement_for_the_purpose_receives() {
 }
 
 #[tokio::test]
-async fn a_subscription_without_agreement_is_not_applied() {
+async fn without_an_agreement_for_it_nothing_is_delivered() {
     let city = CityFolder::new();
-    let world = world(&city).await;
-    let operator = world.operator().await.unwrap();
-    for (id, partner, ty, purpose, code) in [
+    city.contract(
+        "werk",
+        "abgelaufen",
+        TYPE_EXPIRED,
+        &[("amt", PURPOSE, "2020-01-01", "2020-12-31")],
+    );
+    let refused = [
         ("amt-intern", "amt", TYPE_CLOSED, PURPOSE, "SB-1308"),
         ("fremd-alles", "fremd", TYPE, PURPOSE, "SB-1308"),
         (
@@ -61,17 +68,42 @@ async fn a_subscription_without_agreement_is_not_applied() {
             "https://w3id.org/dpv#Advertising",
             "SB-1309",
         ),
-    ] {
+        ("amt-zu-spaet", "amt", TYPE_EXPIRED, PURPOSE, "SB-1310"),
+    ];
+    for (id, partner, ty, purpose, _) in refused {
         city.subscribe_as(partner, id, ty, purpose, "sink: {pull: {}}");
-        let done = world
-            .bus
-            .apply(operator.token(), &city.path(), &[])
-            .await
+    }
+    city.subscribe("amt-alles", "sink: {pull: {}}");
+    let world = world(&city).await;
+    let sender = sender(&world).await;
+    for (n, ty) in [TYPE, TYPE_CLOSED, TYPE_EXPIRED].into_iter().enumerate() {
+        publish(&sender, &changed(event(&format!("o-{n}"), 1), "type", json!(ty))).await;
+    }
+    take(&recipient(&world).await, "amt-alles", 1, SOON).await;
+    for (id, partner, ty, _, code) in refused {
+        let n = [TYPE, TYPE_CLOSED, TYPE_EXPIRED]
+            .iter()
+            .position(|known| *known == ty)
             .unwrap();
-        let said = format!("{}{}", done.stdout, done.stderr);
-        assert_ne!(done.code, Some(0), "{id} was applied: {said}");
-        assert!(said.contains(code), "{id}: {code} expected in {said}");
-        city.remove(&format!("city/subscriptions/{partner}/{id}.yaml"));
+        let why = step(&sender, "werk", &format!("o-{n}"), |step| {
+            step["subscription"] == json!(id)
+        })
+        .await;
+        assert_eq!(why["code"], json!(code), "{id}: {why}");
+        let system = if partner == "amt" { "empfang" } else { "sender" };
+        nothing_more(&world.client(partner, system, "subscribe").await.unwrap(), id).await;
+    }
+    // Whoever wrote the folder is told before anything is applied.
+    let folder = city.path().display().to_string();
+    let lint = ["lint", folder.as_str(), "--lang", "en"];
+    let said = Process::run(&stadtbus_bin().unwrap(), &lint, &[], SOON)
+        .await
+        .unwrap();
+    for (id, ..) in refused {
+        assert!(
+            format!("{}{}", said.stdout, said.stderr).contains(id),
+            "{id} is not mentioned: {said:?}"
+        );
     }
 }
 

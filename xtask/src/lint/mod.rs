@@ -61,10 +61,13 @@ impl Source {
         is_rust(&self.path)
     }
 
-    /// Whether it is code that only tests run.
+    /// Whether it is code that does not ship.
     pub(crate) fn is_test(&self) -> bool {
         let path = &self.path;
-        path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+        path.starts_with("tests/")
+            || path.contains("/tests/")
+            || path.contains("/examples/")
+            || path.ends_with("/tests.rs")
     }
 
     /// Whether it belongs to a crate that ships.
@@ -126,6 +129,9 @@ pub(crate) fn run(shell: &Shell) -> Done {
         return Err(format!("lint: {failed} breaches of the house rules"));
     }
     shell.run("cargo", &["fmt", "--all", "--check"])?;
+    for guest in guests(&repository.sources) {
+        shell.run("cargo", &["fmt", "--manifest-path", guest, "--check"])?;
+    }
     let clippy = [
         "clippy",
         "--release",
@@ -139,6 +145,15 @@ pub(crate) fn run(shell: &Shell) -> Done {
     supply_chain(shell)?;
     println!("lint: all rules kept");
     Ok(())
+}
+
+/// Manifests of crates that are workspaces of their own, because they are built for WebAssembly.
+fn guests(sources: &[Source]) -> impl Iterator<Item = &str> {
+    let manifests = sources
+        .iter()
+        .filter(|source| source.path.ends_with("/Cargo.toml"));
+    let apart = manifests.filter(|source| source.text.lines().any(|line| line.trim() == "[workspace]"));
+    apart.map(|source| source.path.as_str())
 }
 
 /// cargo-deny is a tool of its own; where it is missing the layer check above still holds the line for technologies.

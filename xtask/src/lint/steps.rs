@@ -18,6 +18,9 @@ const STEPS: &[&str] = &[
 /// each step its part, and the account of what all of them did.
 const COMPOSERS: &[&str] = &["accept", "dispatch", "lib", "lanes", "city", "journey"];
 
+/// Rooms no step may name: they stand above the steps.
+const ROOMS: &[&str] = &["accept", "dispatch", "lanes", "city", "journey"];
+
 /// The nouns one step hands to the next: whoever takes them must name them. Nouns only; a function here would be a call.
 const SEAMS: &[(&str, &str)] = &[
     // Who is asking, as authenticate found out; validate judges by it.
@@ -47,10 +50,14 @@ pub(crate) fn isolation(sources: &[Source]) -> Vec<Breach> {
             breaches.extend(named.iter().map(|(step, line)| {
                 Breach::new(
                     format!("{}:{line}", source.path),
-                    format!("the step {own} names the step {step}"),
+                    format!("the step {own} names {step}"),
                 )
             }));
-        } else if let Some((second, line)) = named
+            continue;
+        }
+        // What stands beside the steps may speak of the rooms above, but puts nothing together.
+        named.retain(|(name, _)| STEPS.contains(name));
+        if let Some((second, line)) = named
             .iter()
             .find(|(step, _)| Some(step) != named.first().map(|(first, _)| first))
         {
@@ -85,6 +92,7 @@ fn steps_named(code: &str, children: &[String]) -> Vec<(&'static str, usize)> {
                 let child = root == "super::" && children.iter().any(|child| child == name);
                 let step = STEPS
                     .iter()
+                    .chain(ROOMS)
                     .find(|step| **step == name)
                     .filter(|_| !child && !is_seam(path));
                 found.extend(step.map(|step| (*step, line)));

@@ -124,14 +124,19 @@ fn a_planted_step_that_knows_another_fails() {
             "use crate::log::Logged;\nuse crate::{Refusal, authenticate::{Principal}};",
         ),
         ("flow/src/ingest/two.rs", "use crate::log::{Logged, append};"),
-        ("flow/src/lanes/one.rs", "use crate::deliver::Sink;"),
+        ("flow/src/facts/one.rs", "use crate::deliver::Sink;"),
         (
-            "flow/src/lanes/two.rs",
+            "flow/src/facts/two.rs",
             "use crate::deliver::Sink;\nuse crate::log::Entry;",
         ),
         (
             "flow/src/accept.rs",
             "use crate::{authenticate, ingest, log, validate};",
+        ),
+        ("flow/src/validate/city.rs", "use crate::city::LiveCity;"),
+        (
+            "flow/src/lanes/mod.rs",
+            "use crate::{city::LiveCity, deliver::Sink, log::Logged, route::Match};",
         ),
         ("flow/src/dispatch/derive.rs", "use crate::{transform, log};"),
     ]));
@@ -142,7 +147,8 @@ fn a_planted_step_that_knows_another_fails() {
             "flow/src/transform/mod.rs:1",
             "flow/src/deliver/webhook.rs:2",
             "flow/src/ingest/two.rs:1",
-            "flow/src/lanes/two.rs:2"
+            "flow/src/facts/two.rs:2",
+            "flow/src/validate/city.rs:1",
         ]
     );
 }

@@ -1,0 +1,69 @@
+//! A plugin for the tests: it does what the event's text says, also what no plugin should.
+
+use serde::{Deserialize, Serialize};
+use stadtbus_plugin::{Answer, Context, Draft, Drafts, Event, Transform, drop, export, reject};
+
+const FOLLOWING: &str = "de.probe.werk.folge.v1";
+
+#[derive(Deserialize)]
+struct Order {
+    nr: String,
+    wert: i64,
+    text: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Following<'a> {
+    nr: &'a str,
+    wert: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+struct Plugin;
+
+impl Transform for Plugin {
+    fn transform(event: &Event, _: &mut Context) -> Answer {
+        let order: Order = event.data_json()?;
+        let following = |text| Following {
+            nr: &order.nr,
+            wert: order.wert,
+            text,
+        };
+        match order.text.as_deref() {
+            Some("trap") => core::arch::wasm32::unreachable(),
+            Some("spin") => loop {
+                core::hint::spin_loop();
+            },
+            Some("memory") => {
+                let greedy = vec![1_u8; 64 << 20];
+                Ok(Draft::new(FOLLOWING)
+                    .json(&following(Some(greedy.len().to_string())))?
+                    .into())
+            }
+            Some("output") => Ok(Draft::new(FOLLOWING)
+                .json(&following(Some("x".repeat(100_000))))?
+                .into()),
+            Some("foreign") => Ok(Draft::new("de.probe.werk.meldung.v1")
+                .json(&following(None))?
+                .into()),
+            Some("contract") => Ok(Draft::new(FOLLOWING).json(&["kein Objekt"])?.into()),
+            Some("reject") => Err(reject("will-nicht", "Dieses Plugin will nicht.")),
+            Some("drop") => Err(drop("egal", "Das ist nicht der Rede wert.")),
+            Some("two") => {
+                let one = Draft::new(FOLLOWING)
+                    .key("a")
+                    .subject(&order.nr)
+                    .json(&following(None))?;
+                let two = Draft::new(FOLLOWING).key("b").json(&following(None))?;
+                Ok(Drafts(vec![one, two]))
+            }
+            _ => Ok(Draft::new(FOLLOWING)
+                .subject(&order.nr)
+                .json(&following(None))?
+                .into()),
+        }
+    }
+}
+
+export!(transform: Plugin);
