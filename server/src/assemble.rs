@@ -21,7 +21,7 @@ use stadtbus_flow::{
     lanes::{Lanes, lease::Holder},
     log::LogWriter,
 };
-use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig};
+use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Pool};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -263,6 +263,7 @@ async fn cities(
         compiler,
     };
     let host = Arc::new(Host::new(host_config).map_err(plugins)?);
+    let pool = Arc::new(Pool::new(config.plugins.threads, config.limits.lane_queue_max).map_err(plugins)?);
     let egress = Arc::clone(egress);
     let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {
         egress.set_zones(city.registry.city().zones.clone())
@@ -270,6 +271,7 @@ async fn cities(
     Ok(Arc::new(Cities::new(
         Arc::clone(broker),
         host,
+        pool,
         config.limits.clone(),
         on_change,
     )))

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stadtbus_broker::BrokerError;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Draft, StateChange};
+use stadtbus_plugin_host::{Draft, OwnedInput, StateChange};
 use tokio::sync::Mutex;
 
 use super::{Acceptor, Request};
@@ -25,7 +25,7 @@ use crate::{
     facts::{EventAccepted, EventRefused, InputDropped},
     ingest,
     log::{Provenance, Receipt},
-    transform::{Held, Input, Transformed, identity},
+    transform::{Held, Transformed, identity},
     validate,
     written::{hex, rfc3339},
 };
@@ -75,7 +75,7 @@ impl KeyLocks {
 struct Passage<'a> {
     route: &'a LiveRoute,
     principal: &'a Principal,
-    input: Input,
+    input: OwnedInput,
     digest: String,
     traceparent: Option<String>,
 }
@@ -147,7 +147,7 @@ impl Acceptor {
         route.accepts(&content_type)?;
         let bytes = ingest::read_raw(request.body, &self.limits)?;
         let digest = hex(&Sha256::digest(&bytes));
-        let input = Input::Raw {
+        let input = OwnedInput::Raw {
             content_type,
             bytes,
             received: rfc3339(SystemTime::now()),

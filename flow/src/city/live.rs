@@ -223,6 +223,7 @@ impl Cities {
         };
         Ok(Transform::new(
             Arc::clone(plugin),
+            Arc::clone(&self.pool),
             Bytes::from(config),
             Tables::new(tables),
             state,

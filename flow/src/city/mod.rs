@@ -16,7 +16,7 @@ use arc_swap::ArcSwapOption;
 pub use live::{LiveCity, LiveRoute};
 pub use order::Order;
 use stadtbus_broker::Broker;
-use stadtbus_plugin_host::Host;
+use stadtbus_plugin_host::{Host, Pool};
 use tokio::sync::watch;
 
 use crate::{Limits, Refusal};
@@ -28,6 +28,7 @@ pub type OnChange = Box<dyn Fn(&LiveCity) + Send + Sync>;
 pub struct Cities {
     broker: Arc<dyn Broker>,
     host: Arc<Host>,
+    pool: Arc<Pool>,
     limits: Limits,
     live: ArcSwapOption<LiveCity>,
     changes: watch::Sender<String>,
@@ -38,11 +39,18 @@ pub struct Cities {
 impl Cities {
     /// Nothing is in force yet; see [`Cities::watch`].
     #[must_use]
-    pub fn new(broker: Arc<dyn Broker>, host: Arc<Host>, limits: Limits, on_change: OnChange) -> Self {
+    pub fn new(
+        broker: Arc<dyn Broker>,
+        host: Arc<Host>,
+        pool: Arc<Pool>,
+        limits: Limits,
+        on_change: OnChange,
+    ) -> Self {
         let (changes, _) = watch::channel(String::new());
         Self {
             broker,
             host,
+            pool,
             limits,
             live: ArcSwapOption::empty(),
             changes,

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 use stadtbus_broker::BrokerError;
 use stadtbus_contracts::Sink;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Draft, StateChange};
+use stadtbus_plugin_host::{Draft, OwnedInput, StateChange};
 
 use super::Dispatcher;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     facts::SpanKind,
     lanes::{Item, Lane, Outcome},
     log::{Logged, Provenance},
-    transform::{self, Held, Input, Transform, TransformError, Transformed, identity},
+    transform::{self, Held, Transform, TransformError, Transformed, identity},
 };
 
 /// What became of one input.
@@ -128,11 +128,11 @@ impl Dispatcher {
         changes: &mut Changes,
     ) -> Result<Derived, TransformError> {
         let (Some(key), Some(store)) = (
-            plugin.state_key(&Input::Event(Arc::clone(&item.logged.event)))?,
+            plugin.state_key(&OwnedInput::Event(Arc::clone(&item.logged.event)))?,
             &plugin.state,
         ) else {
             let step = plugin
-                .run_one(Input::Event(Arc::clone(&item.logged.event)), None)
+                .run_one(OwnedInput::Event(Arc::clone(&item.logged.event)), None)
                 .await?;
             return self.outputs(lane, city, plugin, &item.logged, step.result);
         };
@@ -147,7 +147,10 @@ impl Dispatcher {
             });
         }
         let step = plugin
-            .run_one(Input::Event(Arc::clone(&item.logged.event)), held.value.clone())
+            .run_one(
+                OwnedInput::Event(Arc::clone(&item.logged.event)),
+                held.value.clone(),
+            )
             .await?;
         let derived = self.outputs(lane, city, plugin, &item.logged, step.result)?;
         changes.insert(

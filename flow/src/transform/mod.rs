@@ -9,16 +9,16 @@
 //! input it includes), then the cursor. A crash anywhere repeats, and repeats change nothing.
 
 pub mod identity;
-mod input;
 mod state;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-pub use input::Input;
 use stadtbus_contracts::Registry;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Answer, Call, Draft, Failure, Plugin, StateChange, Tables, Verdict};
+use stadtbus_plugin_host::{
+    Answer, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Tables, Verdict,
+};
 pub use state::{Held, STATE, StateStore};
 
 /// Why an event could not be transformed.
@@ -92,6 +92,7 @@ pub struct Step {
 #[derive(Clone)]
 pub struct Transform {
     plugin: Arc<Plugin>,
+    pool: Arc<Pool>,
     config: Bytes,
     tables: Tables,
     /// State of this place, if the plugin keeps any.
@@ -99,11 +100,18 @@ pub struct Transform {
 }
 
 impl Transform {
-    /// Puts `plugin` in its place.
+    /// Puts `plugin` in its place; it runs on the threads of `pool`.
     #[must_use]
-    pub fn new(plugin: Arc<Plugin>, config: Bytes, tables: Tables, state: Option<StateStore>) -> Self {
+    pub fn new(
+        plugin: Arc<Plugin>,
+        pool: Arc<Pool>,
+        config: Bytes,
+        tables: Tables,
+        state: Option<StateStore>,
+    ) -> Self {
         Self {
             plugin,
+            pool,
             config,
             tables,
             state,
@@ -127,27 +135,30 @@ impl Transform {
     ///
     /// # Errors
     /// When the plugin declares a key that the input does not have.
-    pub fn state_key(&self, input: &Input) -> Result<Option<String>, TransformError> {
+    pub fn state_key(&self, input: &OwnedInput) -> Result<Option<String>, TransformError> {
+        let call = self.call(input.clone(), None);
         Ok(stadtbus_plugin_host::state_key(
             self.plugin.manifest(),
-            &input.borrowed(),
+            &call.borrowed().input,
         )?)
     }
 
     /// Runs the plugin once on each event, without state.
     pub async fn run_events(&self, events: Vec<Arc<Event>>) -> Vec<Result<Step, TransformError>> {
-        events
+        let calls = events
             .into_iter()
-            .map(|event| self.run(&Input::Event(event), None))
-            .collect()
+            .map(|event| self.call(OwnedInput::Event(event), None))
+            .collect();
+        let answers = self.pool.run_batch(&self.plugin, calls).await;
+        answers.into_iter().map(step).collect()
     }
 
     /// Runs the plugin once, with the state that it keeps under the input's key.
     ///
     /// # Errors
     /// What the plugin did wrong, or that it rejected the input.
-    pub async fn run_one(&self, input: Input, state: Option<Bytes>) -> Result<Step, TransformError> {
-        self.run(&input, state.as_deref())
+    pub async fn run_one(&self, input: OwnedInput, state: Option<Bytes>) -> Result<Step, TransformError> {
+        step(self.pool.run(&self.plugin, self.call(input, state)).await)
     }
 
     /// Whether the plugin may publish this type.
@@ -160,14 +171,13 @@ impl Transform {
             .any(|produced| produced.as_str() == ty)
     }
 
-    fn run(&self, input: &Input, state: Option<&[u8]>) -> Result<Step, TransformError> {
-        let call = Call {
-            input: input.borrowed(),
-            config: &self.config,
+    fn call(&self, input: OwnedInput, state: Option<Bytes>) -> OwnedCall {
+        OwnedCall {
+            input,
+            config: self.config.clone(),
             state,
-            tables: &self.tables,
-        };
-        step(self.plugin.run(call))
+            tables: self.tables.clone(),
+        }
     }
 }
 

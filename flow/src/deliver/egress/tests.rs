@@ -288,7 +288,14 @@ async fn tls_is_for_the_name_and_from_someone_trusted() {
         2,
         "no request went out where the name was not proven"
     );
-    let plain = Receiver::start(|_| Act::AnswerAndClose(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())).await;
+    let plain = Receiver::start_with(
+        |_| Act::Hang,
+        |mut stream| async move {
+            tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await?;
+            Ok(stream)
+        },
+    )
+    .await;
     let error = post(
         &trusting,
         &format!("https://receiver.example:{}/", plain.address.port()),
