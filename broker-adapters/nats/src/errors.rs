@@ -19,6 +19,7 @@ pub(crate) const STREAM_NAME_IN_USE: u32 = 10058;
 pub(crate) const WRONG_LAST_SEQUENCE: u32 = 10071;
 const WRONG_LAST_SEQUENCE_CONSTANT: u32 = 10164;
 pub(crate) const NO_MESSAGE_FOUND: u32 = 10037;
+pub(crate) const SEQUENCE_NOT_FOUND: u32 = 10043;
 /// One code for "not there" and for a failing disk: only the description tells them apart.
 pub(crate) const DELETE_FAILED: u32 = 10057;
 const INSUFFICIENT_RESOURCES: u32 = 10023;

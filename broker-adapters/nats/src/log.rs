@@ -83,9 +83,13 @@ impl Link {
             .ask(&format!("STREAM.MSG.DELETE.{log}"), &Delete { seq: position })
             .await;
         let absent = |refusal: &Refusal| {
-            refusal.err_code == errors::NO_MESSAGE_FOUND
-                || refusal.err_code == errors::DELETE_FAILED
-                    && refusal.description.contains("no message found")
+            matches!(
+                refusal.err_code,
+                errors::NO_MESSAGE_FOUND | errors::SEQUENCE_NOT_FOUND
+            ) || refusal.err_code == errors::DELETE_FAILED
+                && ["no message found", "stream store EOF"]
+                    .iter()
+                    .any(|text| refusal.description.contains(text))
         };
         match removed {
             Ok(_) => Ok(()),

@@ -9,13 +9,13 @@
 /// How much of a surprise is believed.
 const LEARN: f64 = 0.15;
 /// A single observation counts at most as this many times the expectation: a stalled disk is not a price.
-const SURPRISE_MAX: f64 = 4.0;
+const SURPRISE_MAX: f64 = 2.5;
 /// Messages are counted in units of this, so that base and slope learn at similar speed.
 const UNIT: f64 = 64.0;
-/// A way not taken for so many decisions is tried again if it might be competitive.
-const RETRY_AFTER: u32 = 200;
-/// It might be competitive when it was expected to cost at most this many times the better one.
-const RETRY_WITHIN: f64 = 2.5;
+/// A way not taken for so many decisions is tried again if it was expected to cost at most so many times the better
+/// one: close calls often, since an estimate spoilt by a stall is only mended by trying, and wide ones seldom. Either
+/// costs a few per cent.
+const RETRIES: [(u32, f64); 2] = [(16, 1.5), (60, 3.0)];
 
 /// One way's cost as a line, in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -80,14 +80,17 @@ impl Costs {
             return Way::Singly;
         }
         let (singly, batch) = (self.singly.expect(messages), self.batch.expect(messages));
-        let better = if batch < singly { Way::Batch } else { Way::Singly };
         self.since_singly += 1;
         self.since_batch += 1;
-        let way = match better {
-            Way::Batch if self.since_singly > RETRY_AFTER && singly < batch * RETRY_WITHIN => Way::Singly,
-            Way::Singly if self.since_batch > RETRY_AFTER && batch < singly * RETRY_WITHIN => Way::Batch,
-            better => better,
+        let (better, other, since, ratio) = if batch < singly {
+            (Way::Batch, Way::Singly, self.since_singly, singly / batch)
+        } else {
+            (Way::Singly, Way::Batch, self.since_batch, batch / singly)
         };
+        let retry = RETRIES
+            .iter()
+            .any(|(after, within)| since > *after && ratio < *within);
+        let way = if retry { other } else { better };
         match way {
             Way::Singly => self.since_singly = 0,
             Way::Batch => self.since_batch = 0,
@@ -175,6 +178,23 @@ mod tests {
             let chosen = (0..50).filter(|_| costs.choose(messages) == expected).count();
             assert!(chosen >= 48, "{name} {messages}: {chosen} of 50, {costs:?}");
         }
+    }
+
+    #[test]
+    fn an_estimate_spoilt_by_stalls_is_mended() {
+        let mut costs = Costs::new();
+        // Batches are dear here, and singles met a few stalls.
+        let dear = |way, messages| fsync(way, messages) + if way == Way::Batch { 18.0 } else { 0.0 };
+        live(&mut costs, 200, dear);
+        for _ in 0..5 {
+            costs.learn(Way::Singly, 16, 500.0);
+        }
+        for _ in 0..300 {
+            let way = costs.choose(16);
+            costs.learn(way, 16, dear(way, 16));
+        }
+        let chosen = (0..100).filter(|_| costs.choose(16) == Way::Singly).count();
+        assert!(chosen >= 90, "{chosen} of 100, {costs:?}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use stadtbus_broker::{Appended, BrokerError, Entry};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     time::Instant,
 };
 
@@ -71,6 +71,7 @@ impl Job {
 pub(crate) struct Appender {
     queue: mpsc::Sender<Job>,
     room: Arc<Semaphore>,
+    writing: watch::Receiver<()>,
 }
 
 /// An append that has been queued.
@@ -85,8 +86,13 @@ impl Appender {
     pub(crate) fn start(link: Arc<Link>, log: &str) -> Self {
         let (queue, jobs) = mpsc::channel(WAITING_MAX);
         let room = Arc::new(Semaphore::new(WAITING_KIB_MAX));
-        tokio::spawn(run(jobs, Writer::new(link, log)));
-        Self { queue, room }
+        let (until_dropped, writing) = watch::channel(());
+        let writer = Writer::new(link, log);
+        tokio::spawn(async move {
+            run(jobs, writer).await;
+            drop(until_dropped);
+        });
+        Self { queue, room, writing }
     }
 
     /// Queues an append; ends when there is room for it.
@@ -129,14 +135,16 @@ impl Appender {
         }
     }
 
-    /// Until the writer has ended, which it does when all handles are gone.
+    /// Until the writer has ended, which it does when all handles are gone and what it was writing is answered.
     pub(crate) async fn ended(self) {
-        let Self { queue, .. } = self;
-        let weak = queue.downgrade();
+        let Self {
+            queue,
+            room: _,
+            mut writing,
+        } = self;
         drop(queue);
-        while weak.upgrade().is_some() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        // The other end is never told anything, it is dropped with the writer.
+        let _ = writing.changed().await;
     }
 }
 

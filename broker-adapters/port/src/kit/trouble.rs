@@ -40,7 +40,7 @@ async fn fill_and_make_room(fixture: &Arc<dyn Fixture>, log: &LogName, subject: 
     }
     // Together, too: some may still fit, none may vanish.
     let answers = within(
-        &fixture,
+        fixture,
         broker.append_all(log, (0..20).map(|_| heavy()).collect()),
     )
     .await?;
