@@ -234,6 +234,11 @@ impl Check<'_> {
     }
 
     pub(super) fn duplicates(&mut self) {
+        self.duplicate_contracts();
+        self.duplicate_plugins();
+    }
+
+    fn duplicate_contracts(&mut self) {
         let mut types = HashSet::new();
         let mut ids = HashMap::new();
         let mut agreements = HashSet::new();
@@ -276,6 +281,9 @@ impl Check<'_> {
                 }
             }
         }
+    }
+
+    fn duplicate_plugins(&mut self) {
         let mut plugins = HashSet::new();
         for plugin in &self.city.plugins {
             let name = plugin.full_name();

@@ -105,13 +105,13 @@ impl Decode for Plugin {
 
 export!(decode: Plugin);
 
-/// The same frame twice, by its id or by its counter. A counter that starts again from below is a device that joined
-/// anew; then the time must go on.
+/// The same frame twice, by its id or by its counter, or one that a newer one overtook. A counter that starts again
+/// from below is a device that joined anew; then the time must go on.
 fn check_replay(before: &Memory, measured: &Measurement) -> Result<(), Stop> {
     let Some(last) = before.frame else { return Ok(()) };
     let restarted = measured.frame < last && measured.at > before.at;
-    let repeated = before.recent.contains(&measured.short_id()) || (measured.frame <= last && !restarted);
-    if repeated {
+    let counted = measured.frame <= last && !restarted;
+    if counted || measured.at < before.at || before.recent.contains(&measured.short_id()) {
         return Err(drop(
             "wiederholung",
             "Diese Funknachricht wurde schon verarbeitet oder von einer neueren überholt.",
