@@ -17,7 +17,10 @@ fn measure<T>(what: &str, mut operation: impl FnMut() -> T) {
     for _ in 0..ROUNDS {
         black_box(operation());
     }
-    println!("{what:<28} {:>7.3} µs", start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS));
+    println!(
+        "{what:<28} {:>7.3} µs",
+        start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS)
+    );
 }
 
 fn main() {
@@ -33,11 +36,21 @@ fn main() {
     let (http_headers, http_body) = http_binding::encode_binary(&event);
     measure("json::parse", || json::parse(&body).unwrap());
     measure("json::to_bytes", || json::to_bytes(&event));
-    measure("json::to_bytes, first time", || json::to_bytes(&logged.to_builder().data(payload.clone()).build().unwrap()));
-    measure("nats_binding::encode_binary", || nats_binding::encode_binary(&event));
-    measure("nats_binding::decode", || nats_binding::decode(&nats_headers, payload.clone()).unwrap());
-    measure("http_binding::encode_binary", || http_binding::encode_binary(&event));
-    measure("http_binding::decode, binary", || http_binding::decode(&http_headers, http_body.clone(), 1).unwrap());
+    measure("json::to_bytes, first time", || {
+        json::to_bytes(&logged.to_builder().data(payload.clone()).build().unwrap())
+    });
+    measure("nats_binding::encode_binary", || {
+        nats_binding::encode_binary(&event)
+    });
+    measure("nats_binding::decode", || {
+        nats_binding::decode(&nats_headers, payload.clone()).unwrap()
+    });
+    measure("http_binding::encode_binary", || {
+        http_binding::encode_binary(&event)
+    });
+    measure("http_binding::decode, binary", || {
+        http_binding::decode(&http_headers, http_body.clone(), 1).unwrap()
+    });
     measure("clone", || event.clone());
     measure("size_bytes", || event.size_bytes());
 }

@@ -21,11 +21,20 @@ pub struct EventBuilder {
 
 impl EventBuilder {
     pub(crate) fn new(id: String, source: String, ty: String) -> Self {
-        Self { parts: Parts::with_specversion(), problem: None }.id(id).source(source).ty(ty)
+        Self {
+            parts: Parts::with_specversion(),
+            problem: None,
+        }
+        .id(id)
+        .source(source)
+        .ty(ty)
     }
 
     pub(crate) fn from_event(event: &Event) -> Self {
-        let mut builder = Self { parts: Parts::with_specversion(), problem: None };
+        let mut builder = Self {
+            parts: Parts::with_specversion(),
+            problem: None,
+        };
         for core in Core::ALL {
             let value = event.core(core);
             if !value.is_empty() {
@@ -124,6 +133,8 @@ impl EventBuilder {
 /// Says nothing of what it holds, which is as personal as an event and not even checked.
 impl fmt::Debug for EventBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventBuilder").field("problem", &self.problem).finish_non_exhaustive()
+        f.debug_struct("EventBuilder")
+            .field("problem", &self.problem)
+            .finish_non_exhaustive()
     }
 }

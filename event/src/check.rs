@@ -14,7 +14,9 @@ pub(crate) fn name(name: &str) -> bool {
 /// CORE-5, String: no control characters and no noncharacters.
 pub(crate) fn text(value: &str) -> bool {
     // Nearly all values are printable ASCII, and folding without an early exit lets the compiler use vectors.
-    let plain = value.bytes().fold(true, |plain, b| plain & (0x20..0x7F).contains(&b));
+    let plain = value
+        .bytes()
+        .fold(true, |plain, b| plain & (0x20..0x7F).contains(&b));
     plain || value.chars().all(|c| !c.is_control() && !noncharacter(c))
 }
 
@@ -40,7 +42,10 @@ pub(crate) fn uri(value: &str, absolute: bool) -> bool {
             return false;
         }
     }
-    match value.find([':', '/', '?', '#']).and_then(|at| value.split_at_checked(at)) {
+    match value
+        .find([':', '/', '?', '#'])
+        .and_then(|at| value.split_at_checked(at))
+    {
         // A colon before any slash makes what stands before it a scheme.
         Some((before, after)) if after.starts_with(':') => scheme(before),
         _ => !absolute,
@@ -49,7 +54,9 @@ pub(crate) fn uri(value: &str, absolute: bool) -> bool {
 
 fn scheme(text: &str) -> bool {
     text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
 }
 
 fn hex(byte: Option<u8>) -> bool {
@@ -58,20 +65,55 @@ fn hex(byte: Option<u8>) -> bool {
 
 /// RFC 3339 `date-time`, with real days and hours; any number of fraction digits, leap seconds included.
 pub(crate) fn timestamp(value: &str) -> bool {
-    let Some((head, tail)) = value.as_bytes().split_at_checked(19) else { return false };
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't', h1, h2, b':', n1, n2, b':', s1, s2] = head else {
+    let Some((head, tail)) = value.as_bytes().split_at_checked(19) else {
         return false;
     };
-    let number = |digits: &[u8]| digits.iter().try_fold(0_u32, |sum, d| digit(*d).map(|d| sum * 10 + d));
-    let (Some(year), Some(month), Some(day)) = (number(&[*y1, *y2, *y3, *y4]), number(&[*m1, *m2]), number(&[*d1, *d2]))
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T' | b't',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+    ] = head
     else {
         return false;
     };
-    let (Some(hour), Some(minute), Some(second)) = (number(&[*h1, *h2]), number(&[*n1, *n2]), number(&[*s1, *s2]))
+    let number = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0_u32, |sum, d| digit(*d).map(|d| sum * 10 + d))
+    };
+    let (Some(year), Some(month), Some(day)) = (
+        number(&[*y1, *y2, *y3, *y4]),
+        number(&[*m1, *m2]),
+        number(&[*d1, *d2]),
+    ) else {
+        return false;
+    };
+    let (Some(hour), Some(minute), Some(second)) =
+        (number(&[*h1, *h2]), number(&[*n1, *n2]), number(&[*s1, *s2]))
     else {
         return false;
     };
-    (1..=days_in(year, month)).contains(&day) && hour <= 23 && minute <= 59 && second <= 60 && after_seconds(tail)
+    (1..=days_in(year, month)).contains(&day)
+        && hour <= 23
+        && minute <= 59
+        && second <= 60
+        && after_seconds(tail)
 }
 
 fn after_seconds(tail: &[u8]) -> bool {

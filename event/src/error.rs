@@ -18,37 +18,66 @@ const SHOWN_CHARS_MAX: usize = 40;
 
 impl EventError {
     pub(crate) fn new(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), attribute: None }
+        Self {
+            code,
+            detail: detail.into(),
+            attribute: None,
+        }
     }
 
     pub(crate) fn at(code: &'static str, attribute: &str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), attribute: Some(shown(attribute).into()) }
+        Self {
+            code,
+            detail: detail.into(),
+            attribute: Some(shown(attribute).into()),
+        }
     }
 
     pub(crate) fn missing(attribute: &str) -> Self {
-        Self::at("SB-1103", attribute, format!("the required attribute `{attribute}` is missing or empty"))
+        Self::at(
+            "SB-1103",
+            attribute,
+            format!("the required attribute `{attribute}` is missing or empty"),
+        )
     }
 
     pub(crate) fn bad_name(name: &str) -> Self {
-        let detail = format!("`{}` is not an attribute name: only a-z and 0-9, and not `data`", shown(name));
+        let detail = format!(
+            "`{}` is not an attribute name: only a-z and 0-9, and not `data`",
+            shown(name)
+        );
         Self::at("SB-1104", name, detail)
     }
 
     pub(crate) fn bad_value(attribute: &str, must: &str) -> Self {
-        Self::at("SB-1105", attribute, format!("the value of `{}` {must}", shown(attribute)))
+        Self::at(
+            "SB-1105",
+            attribute,
+            format!("the value of `{}` {must}", shown(attribute)),
+        )
     }
 
     pub(crate) fn twice(attribute: &str) -> Self {
-        Self::at("SB-1106", attribute, format!("`{}` appears more than once", shown(attribute)))
+        Self::at(
+            "SB-1106",
+            attribute,
+            format!("`{}` appears more than once", shown(attribute)),
+        )
     }
 
     pub(crate) fn bad_percent(attribute: &str) -> Self {
-        let detail = format!("the header value of `{}` is not percent-coded UTF-8", shown(attribute));
+        let detail = format!(
+            "the header value of `{}` is not percent-coded UTF-8",
+            shown(attribute)
+        );
         Self::at("SB-1110", attribute, detail)
     }
 
     pub(crate) fn unsupported_format() -> Self {
-        Self::new("SB-1109", "this event format is not supported; send application/cloudevents+json in UTF-8 or binary mode")
+        Self::new(
+            "SB-1109",
+            "this event format is not supported; send application/cloudevents+json in UTF-8 or binary mode",
+        )
     }
 
     /// The stable code, such as `SB-1103`.
@@ -79,5 +108,8 @@ impl fmt::Display for EventError {
 impl std::error::Error for EventError {}
 
 fn shown(name: &str) -> String {
-    name.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+    name.chars()
+        .take(SHOWN_CHARS_MAX)
+        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+        .collect()
 }

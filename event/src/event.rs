@@ -26,8 +26,15 @@ pub(crate) enum Core {
 pub(crate) const CORE_COUNT: usize = 7;
 
 impl Core {
-    pub(crate) const ALL: [Self; CORE_COUNT] =
-        [Self::Id, Self::Source, Self::Type, Self::Subject, Self::Time, Self::DataContentType, Self::DataSchema];
+    pub(crate) const ALL: [Self; CORE_COUNT] = [
+        Self::Id,
+        Self::Source,
+        Self::Type,
+        Self::Subject,
+        Self::Time,
+        Self::DataContentType,
+        Self::DataSchema,
+    ];
 
     pub(crate) fn of(name: &str) -> Option<Self> {
         Some(match name {
@@ -79,12 +86,20 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn new(bytes: Bytes, form: Form) -> Self {
-        Self { bytes, form, json_text: OnceLock::new() }
+        Self {
+            bytes,
+            form,
+            json_text: OnceLock::new(),
+        }
     }
 
     /// For bytes a JSON parser has just passed.
     pub(crate) fn parsed_json(bytes: Bytes) -> Self {
-        Self { bytes, form: Form::Json, json_text: OnceLock::from(true) }
+        Self {
+            bytes,
+            form: Form::Json,
+            json_text: OnceLock::from(true),
+        }
     }
 
     /// The bytes as JSON text, where they are that. Never taken on trust: text that is put unchecked into an
@@ -133,8 +148,15 @@ impl Event {
 
     pub(crate) fn core(&self, attribute: Core) -> &str {
         let at = attribute as usize;
-        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        self.ends.get(at).and_then(|end| self.text.get(start..*end)).unwrap_or_default()
+        let start = at
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before))
+            .copied()
+            .unwrap_or(0);
+        self.ends
+            .get(at)
+            .and_then(|end| self.text.get(start..*end))
+            .unwrap_or_default()
     }
 
     fn optional(&self, attribute: Core) -> Option<&str> {
@@ -180,7 +202,9 @@ impl Event {
         if digits <= 9 {
             return time.parse().ok();
         }
-        format!("{seconds}.{}{}", fraction.get(..9)?, fraction.get(digits..)?).parse().ok()
+        format!("{seconds}.{}{}", fraction.get(..9)?, fraction.get(digits..)?)
+            .parse()
+            .ok()
     }
 
     /// `datacontenttype`, as spelled. Absent too where the JSON format left it out and meant `application/json`;
@@ -206,7 +230,10 @@ impl Event {
     /// One extension attribute.
     #[must_use]
     pub fn extension(&self, name: &str) -> Option<&Value> {
-        let at = self.extensions.binary_search_by(|(held, _)| held.as_ref().cmp(name)).ok()?;
+        let at = self
+            .extensions
+            .binary_search_by(|(held, _)| held.as_ref().cmp(name))
+            .ok()?;
         self.extensions.get(at).map(|(_, value)| value)
     }
 
@@ -245,14 +272,22 @@ impl Event {
     pub fn size_bytes(&self) -> usize {
         const HEADER: usize = "ce-: \r\n".len();
         const CORE_NAMES: usize = "specversion1.0idsourcetypesubjecttimedatacontenttypedataschema".len();
-        let extensions: usize =
-            self.extensions.iter().map(|(name, value)| HEADER + name.len() + value.size_bytes()).sum();
-        HEADER * (CORE_COUNT + 1) + CORE_NAMES + self.text.len() + extensions + self.data().map_or(0, Bytes::len)
+        let extensions: usize = self
+            .extensions
+            .iter()
+            .map(|(name, value)| HEADER + name.len() + value.size_bytes())
+            .sum();
+        HEADER * (CORE_COUNT + 1)
+            + CORE_NAMES
+            + self.text.len()
+            + extensions
+            + self.data().map_or(0, Bytes::len)
     }
 
     /// The content type to write where a binding has no way to leave it out and mean JSON (CORE-11).
     pub(crate) fn explicit_content_type(&self) -> Option<&str> {
-        self.datacontenttype().or_else(|| self.has_json_data().then_some("application/json"))
+        self.datacontenttype()
+            .or_else(|| self.has_json_data().then_some("application/json"))
     }
 
     pub(crate) fn member(&self) -> Option<Member<'_>> {
@@ -263,7 +298,8 @@ impl Event {
             Form::Bytes => declared.is_some_and(media::is_json),
             Form::Text | Form::Base64 => false,
         };
-        let text = data.form == Form::Text || data.form == Form::Bytes && declared.is_some_and(media::is_text);
+        let text =
+            data.form == Form::Text || data.form == Form::Bytes && declared.is_some_and(media::is_text);
         let member = if json {
             data.json_text().map(Member::Json)
         } else if text {

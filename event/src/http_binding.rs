@@ -45,14 +45,19 @@ pub fn decode(headers: &HeaderMap, body: Bytes, events_max: usize) -> Result<Inc
 
 fn content_type(headers: &HeaderMap) -> Result<Option<&str>, EventError> {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
-    let Some(first) = values.next() else { return Ok(None) };
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
         return Err(EventError::twice("datacontenttype"));
     }
     match first.to_str().map(str::trim) {
         Ok("") => Ok(None),
         Ok(text) => Ok(Some(text)),
-        Err(_) => Err(EventError::bad_value("datacontenttype", "is not a media type such as application/json")),
+        Err(_) => Err(EventError::bad_value(
+            "datacontenttype",
+            "is not a media type such as application/json",
+        )),
     }
 }
 
@@ -66,7 +71,10 @@ pub(crate) enum Mode {
 pub(crate) fn mode(content_type: &str) -> Result<Mode, EventError> {
     const PREFIX: &str = "application/cloudevents";
     let essence = media::essence(content_type);
-    if !essence.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) {
+    if !essence
+        .get(..PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    {
         return Ok(Mode::Binary);
     }
     if !media::utf8(content_type) {
@@ -85,7 +93,9 @@ fn decode_binary(headers: &HeaderMap, content_type: Option<&str>, body: Bytes) -
     let mut parts = Parts::default();
     let mut marked = false;
     for (name, value) in headers {
-        let Some(attribute) = name.as_str().strip_prefix("ce-") else { continue };
+        let Some(attribute) = name.as_str().strip_prefix("ce-") else {
+            continue;
+        };
         marked = true;
         if attribute == "datacontenttype" {
             let detail = "`ce-datacontenttype` must not be present over HTTP; Content-Type says it";
@@ -143,7 +153,10 @@ pub fn encode_structured(event: &Event) -> (HeaderMap, Bytes) {
 
 /// Writes batched mode; only for receivers that asked for it (HTTP-2).
 pub fn encode_batch<'a>(events: impl Iterator<Item = &'a Event>) -> (HeaderMap, Bytes) {
-    (format_headers(json::BATCH_MEDIA_TYPE), json::batch_to_bytes(events))
+    (
+        format_headers(json::BATCH_MEDIA_TYPE),
+        json::batch_to_bytes(events),
+    )
 }
 
 fn format_headers(media_type: &'static str) -> HeaderMap {

@@ -35,7 +35,15 @@
 //! assert_eq!(derived.attribute("causationid").as_deref(), Some("1"));
 //! # Ok::<(), stadtbus_event::EventError>(())
 //! ```
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 mod builder;
 mod check;

@@ -137,7 +137,9 @@ name!(
 );
 
 fn label(text: &str, bytes_max: usize) -> bool {
-    text.len() <= bytes_max && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(label_byte)
+    text.len() <= bytes_max
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(label_byte)
 }
 
 fn label_byte(b: u8) -> bool {
@@ -145,5 +147,9 @@ fn label_byte(b: u8) -> bool {
 }
 
 fn event_type(text: &str) -> bool {
-    text.len() <= 200 && text.contains('.') && text.split('.').all(|part| !part.is_empty() && part.bytes().all(label_byte))
+    text.len() <= 200
+        && text.contains('.')
+        && text
+            .split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(label_byte))
 }

@@ -135,10 +135,14 @@ pub fn decode(headers: &[(String, String)], payload: Bytes) -> Result<Event, Eve
 }
 
 fn content_type(headers: &[(String, String)]) -> Result<Option<&str>, EventError> {
-    let mut values = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let mut values = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(EventError::twice("datacontenttype")),
-        (first, _) => Ok(first.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())),
+        (first, _) => Ok(first
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())),
     }
 }
 
@@ -152,7 +156,10 @@ fn without_headers(content_type: Option<&str>, payload: &Bytes) -> Result<Event,
     if content_type.is_none() && object {
         return json::parse(payload);
     }
-    Err(EventError::new("SB-1101", "neither ce- headers nor an event in the JSON format: this is not a CloudEvent"))
+    Err(EventError::new(
+        "SB-1101",
+        "neither ce- headers nor an event in the JSON format: this is not a CloudEvent",
+    ))
 }
 
 fn retype(parts: &mut Parts<'_>, types: &str) {

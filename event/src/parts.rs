@@ -27,7 +27,10 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// For those who speak 1.0 by construction.
     pub(crate) fn with_specversion() -> Self {
-        Self { specversion: true, ..Self::default() }
+        Self {
+            specversion: true,
+            ..Self::default()
+        }
     }
 
     /// An attribute whose value is a string.
@@ -57,7 +60,10 @@ impl<'a> Parts<'a> {
         if let Value::String(text) = &value
             && !check::text(text)
         {
-            return Err(EventError::bad_value(name, "contains control characters or noncharacters"));
+            return Err(EventError::bad_value(
+                name,
+                "contains control characters or noncharacters",
+            ));
         }
         if self.extensions.is_empty() {
             self.extensions.reserve(8);
@@ -85,7 +91,11 @@ impl<'a> Parts<'a> {
         match version {
             "1.0" => Ok(()),
             "" => Err(EventError::missing("specversion")),
-            _ => Err(EventError::at("SB-1111", "specversion", "only specversion 1.0 is supported")),
+            _ => Err(EventError::at(
+                "SB-1111",
+                "specversion",
+                "only specversion 1.0 is supported",
+            )),
         }
     }
 
@@ -150,8 +160,16 @@ impl<'a> Parts<'a> {
         if let Some(name) = doubled {
             return Err(EventError::twice(name));
         }
-        let data = self.data.take().map(|data| settle_form(data, self.datacontenttype()));
-        Ok(Event { text: text.into_boxed_str(), ends, extensions: self.extensions, data })
+        let data = self
+            .data
+            .take()
+            .map(|data| settle_form(data, self.datacontenttype()));
+        Ok(Event {
+            text: text.into_boxed_str(),
+            ends,
+            extensions: self.extensions,
+            data,
+        })
     }
 
     fn check_unset(&mut self) -> Result<(), EventError> {
@@ -197,7 +215,12 @@ fn check_core(core: Core, value: Option<&str>) -> Result<(), EventError> {
     let value = match value {
         None | Some("") if required => return Err(EventError::missing(name)),
         None => return Ok(()),
-        Some("") => return Err(EventError::bad_value(name, "is empty; leave the attribute out instead")),
+        Some("") => {
+            return Err(EventError::bad_value(
+                name,
+                "is empty; leave the attribute out instead",
+            ));
+        }
         Some(value) => value,
     };
     let (fine, must) = match core {
@@ -205,15 +228,28 @@ fn check_core(core: Core, value: Option<&str>) -> Result<(), EventError> {
             (check::text(value), "contains control characters or noncharacters")
         }
         Core::Source => (check::uri(value, false), "is not a URI-reference (RFC 3986)"),
-        Core::Time => (check::timestamp(value), "is not an RFC 3339 timestamp such as 2026-11-23T14:00:00+01:00"),
-        Core::DataContentType => (media::valid(value), "is not a media type such as application/json"),
+        Core::Time => (
+            check::timestamp(value),
+            "is not an RFC 3339 timestamp such as 2026-11-23T14:00:00+01:00",
+        ),
+        Core::DataContentType => (
+            media::valid(value),
+            "is not a media type such as application/json",
+        ),
         Core::DataSchema => (check::uri(value, true), "is not an absolute URI (RFC 3986)"),
     };
-    if fine { Ok(()) } else { Err(EventError::bad_value(name, must)) }
+    if fine {
+        Ok(())
+    } else {
+        Err(EventError::bad_value(name, must))
+    }
 }
 
 fn too_many() -> EventError {
-    EventError::new("SB-1406", format!("an event may have {EXTENSIONS_MAX} extension attributes at most"))
+    EventError::new(
+        "SB-1406",
+        format!("an event may have {EXTENSIONS_MAX} extension attributes at most"),
+    )
 }
 
 /// The extensions everyone uses need no allocation for their names.

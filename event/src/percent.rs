@@ -8,8 +8,14 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 
 /// Percent-codes what must be: space, `"`, `%` and everything outside U+0021..=U+007E.
 pub(crate) fn encode(value: &str) -> Cow<'_, str> {
-    let plain = value.bytes().fold(true, |plain, b| plain & (0x21..0x7F).contains(&b) & (b != b'"') & (b != b'%'));
-    if plain { Cow::Borrowed(value) } else { percent_encoding::utf8_percent_encode(value, ENCODED).into() }
+    let plain = value.bytes().fold(true, |plain, b| {
+        plain & (0x21..0x7F).contains(&b) & (b != b'"') & (b != b'%')
+    });
+    if plain {
+        Cow::Borrowed(value)
+    } else {
+        percent_encoding::utf8_percent_encode(value, ENCODED).into()
+    }
 }
 
 /// Undoes a double-quoted string, then exactly one round of percent-coding. Nothing where the result is not UTF-8,

@@ -22,7 +22,10 @@ impl TryFrom<&Event> for cloudevents::Event {
     type Error = EventError;
 
     fn try_from(event: &Event) -> Result<Self, EventError> {
-        let mut builder = EventBuilderV10::new().id(event.id()).source(event.source()).ty(event.ty());
+        let mut builder = EventBuilderV10::new()
+            .id(event.id())
+            .source(event.source())
+            .ty(event.ty());
         if let Some(subject) = event.subject() {
             builder = builder.subject(subject);
         }
@@ -58,7 +61,11 @@ impl TryFrom<&Event> for cloudevents::Event {
 }
 
 fn lossy(attribute: &str) -> EventError {
-    EventError::at("SB-1112", attribute, format!("the SDK's event type cannot hold this `{attribute}` unchanged"))
+    EventError::at(
+        "SB-1112",
+        attribute,
+        format!("the SDK's event type cannot hold this `{attribute}` unchanged"),
+    )
 }
 
 fn sdk_data(event: &Event) -> Result<Option<SdkData>, EventError> {
@@ -77,8 +84,15 @@ fn sdk_data(event: &Event) -> Result<Option<SdkData>, EventError> {
 
 /// Whether a time is in UTC with no more than nine fraction digits, which is all the SDK keeps.
 fn utc_nanoseconds(time: &str) -> bool {
-    let Some(local) = ["Z", "z", "+00:00"].iter().find_map(|zone| time.strip_suffix(zone)) else { return false };
-    local.split_once('.').is_none_or(|(_, fraction)| fraction.len() <= 9)
+    let Some(local) = ["Z", "z", "+00:00"]
+        .iter()
+        .find_map(|zone| time.strip_suffix(zone))
+    else {
+        return false;
+    };
+    local
+        .split_once('.')
+        .is_none_or(|(_, fraction)| fraction.len() <= 9)
 }
 
 /// The JSON as a tree, where the tree says the same: every number as spelled, no member lost to a second of its name.
@@ -90,9 +104,15 @@ fn faithful(text: &str) -> Option<serde_json::Value> {
         let length = match c {
             '"' => string_length(rest)?,
             '-' | '0'..='9' => {
-                let length = rest.find([',', ']', '}', ' ', '\n', '\r', '\t']).unwrap_or(rest.len());
+                let length = rest
+                    .find([',', ']', '}', ' ', '\n', '\r', '\t'])
+                    .unwrap_or(rest.len());
                 let number = rest.get(..length)?;
-                if serde_json::from_str::<serde_json::Number>(number).ok()?.to_string() != number {
+                if serde_json::from_str::<serde_json::Number>(number)
+                    .ok()?
+                    .to_string()
+                    != number
+                {
                     return None;
                 }
                 length
@@ -136,14 +156,21 @@ impl TryFrom<cloudevents::Event> for Event {
     /// Takes an SDK event of specversion 1.0; what the SDK's builder lets through unchecked is checked here.
     fn try_from(sdk: cloudevents::Event) -> Result<Self, EventError> {
         if sdk.specversion() != SpecVersion::V10 {
-            return Err(EventError::at("SB-1111", "specversion", "only specversion 1.0 is supported"));
+            return Err(EventError::at(
+                "SB-1111",
+                "specversion",
+                "only specversion 1.0 is supported",
+            ));
         }
         let mut parts = Parts::with_specversion();
         let time = sdk.time().map(|time| {
             let text = time.to_rfc3339();
-            text.strip_suffix("+00:00").map(|local| format!("{local}Z")).unwrap_or(text)
+            text.strip_suffix("+00:00")
+                .map(|local| format!("{local}Z"))
+                .unwrap_or(text)
         });
-        let mut put = |core, value: Option<&str>| parts.replace(core, value.map(|value| value.to_owned().into()));
+        let mut put =
+            |core, value: Option<&str>| parts.replace(core, value.map(|value| value.to_owned().into()));
         put(Core::Id, Some(sdk.id()));
         put(Core::Source, Some(sdk.source()));
         put(Core::Type, Some(sdk.ty()));
@@ -172,9 +199,10 @@ fn own_data(data: &SdkData, declared: Option<&str>) -> Data {
         SdkData::Binary(bytes) => Data::new(Bytes::from(bytes.clone()), Form::Base64),
         SdkData::Json(tree) => Data::new(Bytes::from(tree.to_string()), Form::Json),
         // The SDK writes it as a JSON string, whatever its type; under a JSON type that string is the payload.
-        SdkData::String(text) if declared.is_none_or(media::is_json) => {
-            Data::new(Bytes::from(serde_json::Value::from(text.as_str()).to_string()), Form::Json)
-        }
+        SdkData::String(text) if declared.is_none_or(media::is_json) => Data::new(
+            Bytes::from(serde_json::Value::from(text.as_str()).to_string()),
+            Form::Json,
+        ),
         SdkData::String(text) => Data::new(Bytes::from(text.clone()), Form::Text),
     }
 }

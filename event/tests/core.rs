@@ -1,14 +1,24 @@
 //! The core specification: attributes, values, names of the bus.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
-use stadtbus_event::{Event, EventBuilder, EventError, EventType, PartnerId, SubscriptionId, SystemId, Value};
+use stadtbus_event::{
+    Event, EventBuilder, EventError, EventType, PartnerId, SubscriptionId, SystemId, Value,
+};
 
 fn sound() -> EventBuilder {
     Event::builder("1", "urn:a", "t")
 }
 
 fn code(builder: EventBuilder) -> Result<(), (&'static str, Option<String>)> {
-    builder.build().map(|_| ()).map_err(|error: EventError| (error.code(), error.attribute().map(str::to_owned)))
+    builder
+        .build()
+        .map(|_| ())
+        .map_err(|error: EventError| (error.code(), error.attribute().map(str::to_owned)))
 }
 
 /// Every value in the first list is taken, every one in the second refused with SB-1105.
@@ -35,14 +45,21 @@ fn core_2_source_is_a_uri_reference() {
         "//[::1]:80/x:y",
         "#",
     ];
-    let refused = ["a b", "a\u{0}", "straße", "a%2", "a%zz", "a#b#c", "1:2", ":a", "<a>", "a\\b", "a\"", "{x}"];
+    let refused = [
+        "a b", "a\u{0}", "straße", "a%2", "a%zz", "a#b#c", "1:2", ":a", "<a>", "a\\b", "a\"", "{x}",
+    ];
     table("CORE-2", |builder, value| builder.source(value), &taken, &refused);
 }
 
 #[test]
 fn core_5_dataschema_is_absolute() {
     let taken = ["https://a.example/s.json", "urn:a:b", "a+b-c.1:x"];
-    table("CORE-5", |builder, value| builder.dataschema(value), &taken, &["", "/a", "a/b:c", "//host/x", "?a:b", "1a:b"]);
+    table(
+        "CORE-5",
+        |builder, value| builder.dataschema(value),
+        &taken,
+        &["", "/a", "a/b:c", "//host/x", "?a:b", "1a:b"],
+    );
 }
 
 #[test]
@@ -92,26 +109,89 @@ fn core_6_datacontenttype_is_a_media_type() {
         "multipart/mixed; boundary=\"a;b\\\"c\"",
         "text/plain;",
     ];
-    let refused = ["", "json", "a/", "/b", "a/b/c", "a b/c", "a/b; x", "a/b; x=", "a/b; x=\"open", "a/b; x=y z", "a/ü", " a/b", "a/b "];
-    table("CORE-6", |builder, value| builder.datacontenttype(value), &taken, &refused);
+    let refused = [
+        "",
+        "json",
+        "a/",
+        "/b",
+        "a/b/c",
+        "a b/c",
+        "a/b; x",
+        "a/b; x=",
+        "a/b; x=\"open",
+        "a/b; x=y z",
+        "a/ü",
+        " a/b",
+        "a/b ",
+    ];
+    table(
+        "CORE-6",
+        |builder, value| builder.datacontenttype(value),
+        &taken,
+        &refused,
+    );
 }
 
 #[test]
 fn core_5_strings() {
     let taken = ["x", "Straße 😀", "\u{A0}", "\u{FFFD}", "a b"];
-    let refused = ["", "\u{0}", "\n", "\u{7F}", "\u{9F}", "\u{FFFE}", "\u{FDD0}", "\u{FDEF}", "\u{10FFFF}"];
-    table("CORE-5", |builder, value| builder.subject(value), &taken, &refused);
-    table("CORE-5", |builder, value| builder.extension("x", value), &taken, &refused[1..]);
-    assert_eq!(code(sound().extension("x", "")), Ok(()), "only named attributes may not be empty");
+    let refused = [
+        "",
+        "\u{0}",
+        "\n",
+        "\u{7F}",
+        "\u{9F}",
+        "\u{FFFE}",
+        "\u{FDD0}",
+        "\u{FDEF}",
+        "\u{10FFFF}",
+    ];
+    table(
+        "CORE-5",
+        |builder, value| builder.subject(value),
+        &taken,
+        &refused,
+    );
+    table(
+        "CORE-5",
+        |builder, value| builder.extension("x", value),
+        &taken,
+        &refused[1..],
+    );
+    assert_eq!(
+        code(sound().extension("x", "")),
+        Ok(()),
+        "only named attributes may not be empty"
+    );
 }
 
 #[test]
 fn core_3_attribute_names() {
-    for name in ["a", "1", "0a", "averyveryverylongextensionname", "dataref", "time2"] {
+    for name in [
+        "a",
+        "1",
+        "0a",
+        "averyveryverylongextensionname",
+        "dataref",
+        "time2",
+    ] {
         assert_eq!(code(sound().extension(name, "x")), Ok(()), "{name}");
     }
     let long = "a".repeat(stadtbus_event::ATTRIBUTE_NAME_BYTES_MAX + 1);
-    for name in ["", "A", "a_b", "a-b", "ä", "data", "data_base64", "a b", "id", "specversion", "time", &long] {
+    for name in [
+        "",
+        "A",
+        "a_b",
+        "a-b",
+        "ä",
+        "data",
+        "data_base64",
+        "a b",
+        "id",
+        "specversion",
+        "time",
+        &long,
+    ] {
         let found = code(sound().extension(name, "x")).map_err(|(code, _)| code);
         assert_eq!(found, Err("SB-1104"), "{name}");
     }
@@ -119,9 +199,12 @@ fn core_3_attribute_names() {
 
 #[test]
 fn core_2_required() {
-    for (builder, name) in
-        [(sound().id(""), "id"), (sound().source(""), "source"), (sound().ty(""), "type"), (sound().without("id"), "id")]
-    {
+    for (builder, name) in [
+        (sound().id(""), "id"),
+        (sound().source(""), "source"),
+        (sound().ty(""), "type"),
+        (sound().without("id"), "id"),
+    ] {
         assert_eq!(code(builder), Err(("SB-1103", Some(name.to_owned()))));
     }
 }
@@ -155,14 +238,23 @@ fn views_of_an_event() {
         assert_eq!(event.attribute(name).as_deref(), Some(value), "{name}");
     }
     assert_eq!(event.attribute("data"), None);
-    assert_eq!(event.timestamp().unwrap().to_string(), "2026-11-23T13:00:00.123456789Z");
+    assert_eq!(
+        event.timestamp().unwrap().to_string(),
+        "2026-11-23T13:00:00.123456789Z"
+    );
     assert_eq!(event.extension("zeta"), Some(&Value::Integer(7)));
-    assert_eq!(event.extensions().map(|(name, _)| name).collect::<Vec<_>>(), ["alpha", "zeta"]);
+    assert_eq!(
+        event.extensions().map(|(name, _)| name).collect::<Vec<_>>(),
+        ["alpha", "zeta"]
+    );
     assert!(event.has_json_data());
     assert!(!event.to_builder().without_data().build().unwrap().has_json_data());
     assert_eq!(event.to_builder().build().unwrap(), event);
     assert_ne!(event.to_builder().without("zeta").build().unwrap(), event);
-    assert_eq!(event.to_builder().without("subject").build().unwrap().subject(), None);
+    assert_eq!(
+        event.to_builder().without("subject").build().unwrap().subject(),
+        None
+    );
 }
 
 #[test]
@@ -175,14 +267,31 @@ fn names_of_the_bus() {
     assert!(SubscriptionId::parse(&eighty).is_ok());
     for name in ["", "1a", "A", "a_b", "a.b", "-a", "ä", &"a".repeat(41)] {
         assert_eq!(PartnerId::parse(name).unwrap_err().code(), "SB-5013", "{name}");
-        assert!(serde_json::from_value::<PartnerId>(name.into()).is_err(), "{name}");
+        assert!(
+            serde_json::from_value::<PartnerId>(name.into()).is_err(),
+            "{name}"
+        );
     }
     assert!(SubscriptionId::parse(&"a".repeat(81)).is_err());
     for ty in ["de.krefeld.swk.outage.reported.v1", "a.b", "a-b.1"] {
         assert_eq!(serde_json::to_value(EventType::parse(ty).unwrap()).unwrap(), ty);
-        assert_eq!(serde_json::from_value::<EventType>(ty.into()).unwrap().as_str(), ty);
+        assert_eq!(
+            serde_json::from_value::<EventType>(ty.into()).unwrap().as_str(),
+            ty
+        );
     }
-    for ty in ["", "a", "a.", ".a", "a..b", "a.B", "a.*", "a.>", "a b.c", &format!("a.{}", "b".repeat(199))] {
+    for ty in [
+        "",
+        "a",
+        "a.",
+        ".a",
+        "a..b",
+        "a.B",
+        "a.*",
+        "a.>",
+        "a b.c",
+        &format!("a.{}", "b".repeat(199)),
+    ] {
         assert!(EventType::parse(ty).is_err(), "{ty}");
     }
     let map = std::collections::HashMap::from([(PartnerId::parse("ngn").unwrap(), 1)]);

@@ -1,5 +1,10 @@
 //! What must hold for every event and every input.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -11,18 +16,31 @@ use stadtbus_event::{Event, PartnerId, Value, json, nats_binding};
 
 /// Strings an attribute may hold, rich in what bindings must escape.
 fn text() -> impl Strategy<Value = String> {
-    let special = proptest::sample::select(vec!['"', '%', '\\', ' ', 'ü', '€', '😀', '\u{A0}', ',', ';', '=']);
+    let special =
+        proptest::sample::select(vec!['"', '%', '\\', ' ', 'ü', '€', '😀', '\u{A0}', ',', ';', '=']);
     let any = any::<char>().prop_filter("allowed in a String", |c| {
         let code = u32::from(*c);
         !c.is_control() && !(0xFDD0..=0xFDEF).contains(&code) && code & 0xFFFE != 0xFFFE
     });
-    vec(prop_oneof![3 => proptest::char::range('a', 'z'), 1 => special, 1 => any], 1..24)
-        .prop_map(|chars| chars.into_iter().collect())
+    vec(
+        prop_oneof![3 => proptest::char::range('a', 'z'), 1 => special, 1 => any],
+        1..24,
+    )
+    .prop_map(|chars| chars.into_iter().collect())
 }
 
 fn time() -> impl Strategy<Value = String> {
     let zones = vec!["Z", "z", "+01:00", "-00:00", "+14:00"];
-    (0..10_000_u32, 1..=12_u32, 1..=28_u32, 0..24_u32, 0..60_u32, 0..60_u32, "(\\.[0-9]{1,14})?", proptest::sample::select(zones))
+    (
+        0..10_000_u32,
+        1..=12_u32,
+        1..=28_u32,
+        0..24_u32,
+        0..60_u32,
+        0..60_u32,
+        "(\\.[0-9]{1,14})?",
+        proptest::sample::select(zones),
+    )
         .prop_map(|(y, m, d, h, n, s, f, z)| format!("{y:04}-{m:02}-{d:02}T{h:02}:{n:02}:{s:02}{f}{z}"))
 }
 
@@ -33,7 +51,9 @@ fn json_text() -> impl Strategy<Value = String> {
         Just("1.0e+2".to_owned()),
         Just("123456789012345678901234567890".to_owned()),
         Just("-0.0".to_owned()),
-        any::<f64>().prop_filter("JSON has no such number", |n| n.is_finite()).prop_map(|n| n.to_string()),
+        any::<f64>()
+            .prop_filter("JSON has no such number", |n| n.is_finite())
+            .prop_map(|n| n.to_string()),
         text().prop_map(|text| serde_json::to_string(&text).unwrap()),
         Just(r#""\u00fc\/\ud83d\ude00""#.to_owned()),
     ];
@@ -50,7 +70,11 @@ fn json_text() -> impl Strategy<Value = String> {
 
 /// Content type and payload; never empty, for HTTP cannot tell an empty payload from none.
 fn payload() -> impl Strategy<Value = Option<(Option<&'static str>, Vec<u8>)>> {
-    let json = proptest::sample::select(vec!["application/json", "Application/Vnd.City+JSON; charset=utf-8", "text/json"]);
+    let json = proptest::sample::select(vec![
+        "application/json",
+        "Application/Vnd.City+JSON; charset=utf-8",
+        "text/json",
+    ]);
     let other = proptest::sample::select(vec![
         None,
         Some("text/plain"),
@@ -65,7 +89,9 @@ fn payload() -> impl Strategy<Value = Option<(Option<&'static str>, Vec<u8>)>> {
         (other, vec(any::<u8>(), 1..40)).prop_map(|(ty, bytes)| (ty, bytes)),
     ])
     .prop_filter("white space around a JSON text is not part of it", |payload| {
-        payload.as_ref().is_none_or(|(_, bytes)| bytes.trim_ascii().len() == bytes.len())
+        payload
+            .as_ref()
+            .is_none_or(|(_, bytes)| bytes.trim_ascii().len() == bytes.len())
     })
 }
 
@@ -77,8 +103,16 @@ fn event(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Event> {
         Event::builder("1", "a", "t").extension(name, "x").build().is_ok()
     });
     let extensions = btree_map(names, value, 0..6);
-    (text(), source, text(), option::of(text()), option::of(time()), payload(), extensions).prop_map(
-        |(id, source, ty, subject, time, payload, extensions)| {
+    (
+        text(),
+        source,
+        text(),
+        option::of(text()),
+        option::of(time()),
+        payload(),
+        extensions,
+    )
+        .prop_map(|(id, source, ty, subject, time, payload, extensions)| {
             let mut builder = Event::builder(id, source, ty).dataschema("https://a.example/S%20/./x#f");
             if let Some(subject) = subject {
                 builder = builder.subject(subject);
@@ -96,8 +130,7 @@ fn event(value: impl Strategy<Value = Value>) -> impl Strategy<Value = Event> {
                 builder = builder.extension(&name, value);
             }
             builder.build().unwrap()
-        },
-    )
+        })
 }
 
 fn strings() -> impl Strategy<Value = Value> {

@@ -6,8 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::{Incoming, decode, encode_batch, encode_binary, encode_structured};
 use crate::{Event, EventError, json};
 
-const REQUIRED: [(&str, &str); 4] =
-    [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "urn:krefeld:ngn"), ("ce-type", "de.krefeld.test")];
+const REQUIRED: [(&str, &str); 4] = [
+    ("ce-specversion", "1.0"),
+    ("ce-id", "1"),
+    ("ce-source", "urn:krefeld:ngn"),
+    ("ce-type", "de.krefeld.test"),
+];
 
 fn headers<V: AsRef<[u8]>>(list: &[(&str, V)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -25,7 +29,10 @@ fn binary(added: &[(&str, &[u8])], body: &str) -> Result<Event, EventError> {
         // `extend` of a HeaderMap replaces; a second value of a required header is meant as a second one.
         if REQUIRED.iter().any(|(required, _)| required == name) {
             all = headers(&REQUIRED);
-            all.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_bytes(value).unwrap());
+            all.append(
+                HeaderName::from_bytes(name.as_bytes()).unwrap(),
+                HeaderValue::from_bytes(value).unwrap(),
+            );
         }
     }
     single(decode(&all, Bytes::copy_from_slice(body.as_bytes()), 10)?)
@@ -50,7 +57,11 @@ fn http_1_the_content_type_decides_the_mode() {
         ("application/cloudevents+json;charset=\"utf-8\"", one, "single"),
         ("application/cloudevents+json; charset=utf-16", one, "SB-1109"),
         ("application/cloudevents-batch+json", &many, "batch"),
-        ("APPLICATION/cloudevents-batch+json; charset=utf-8", &many, "batch"),
+        (
+            "APPLICATION/cloudevents-batch+json; charset=utf-8",
+            &many,
+            "batch",
+        ),
         ("application/cloudevents-batch+json", one, "SB-1108"),
         ("application/cloudevents+json", &many, "SB-1101"),
         // HTTP-7: never taken for binary.
@@ -62,7 +73,11 @@ fn http_1_the_content_type_decides_the_mode() {
         ("", one, "SB-1101"),
     ];
     for (content_type, body, expected) in cases {
-        let answer = decode(&headers(&[("Content-Type", content_type)]), Bytes::copy_from_slice(body.as_bytes()), 10);
+        let answer = decode(
+            &headers(&[("Content-Type", content_type)]),
+            Bytes::copy_from_slice(body.as_bytes()),
+            10,
+        );
         let found = match &answer {
             Ok(Incoming::Single(_)) => "single",
             Ok(Incoming::Batch(_)) => "batch",
@@ -80,7 +95,11 @@ fn http_7_an_unknown_format_is_refused_even_with_attributes_in_headers() {
 
 #[test]
 fn http_6_structured_mode_ignores_attribute_headers() {
-    let mut list = headers(&[("content-type", "application/cloudevents+json"), ("ce-id", "other"), ("ce-bad_name", "%")]);
+    let mut list = headers(&[
+        ("content-type", "application/cloudevents+json"),
+        ("ce-id", "other"),
+        ("ce-bad_name", "%"),
+    ]);
     list.append("ce-id", HeaderValue::from_static("another"));
     let body = Bytes::from_static(br#"{"specversion":"1.0","id":"1","source":"a","type":"t"}"#);
     assert_eq!(single(decode(&list, body, 1).unwrap()).unwrap().id(), "1");
@@ -94,7 +113,12 @@ fn http_3_content_type_is_datacontenttype() {
     assert_eq!(out["content-type"], "text/xml; charset=utf-8");
     assert!(!out.contains_key("ce-datacontenttype"));
     assert_eq!(body, "<a/>");
-    assert_eq!(binary(&[("ce-datacontenttype", b"text/xml")], "").unwrap_err().code(), "SB-1104");
+    assert_eq!(
+        binary(&[("ce-datacontenttype", b"text/xml")], "")
+            .unwrap_err()
+            .code(),
+        "SB-1104"
+    );
 }
 
 #[test]
@@ -125,7 +149,10 @@ fn http_4_decoding_of_values() {
     ];
     for (value, expected) in cases {
         let found = binary(&[("ce-subject", value)], "");
-        let found = found.as_ref().map(|event| event.subject().unwrap()).map_err(EventError::code);
+        let found = found
+            .as_ref()
+            .map(|event| event.subject().unwrap())
+            .map_err(EventError::code);
         assert_eq!(found, *expected, "{}", String::from_utf8_lossy(value));
     }
 }
@@ -135,10 +162,17 @@ fn http_4_and_5_encoding_of_values() {
     let cases = [
         ("Euro € 😀", "Euro%20%E2%82%AC%20%F0%9F%98%80"),
         (r#"a"b%c"#, "a%22b%25c"),
-        ("!#$&'()*+,-./:;<=>?@[\\]^_`{|}~", "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~"),
+        (
+            "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~",
+            "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~",
+        ),
     ];
     for (value, encoded) in cases {
-        let event = Event::builder("1", "a", "t").subject(value).extension("x", value).build().unwrap();
+        let event = Event::builder("1", "a", "t")
+            .subject(value)
+            .extension("x", value)
+            .build()
+            .unwrap();
         let (headers, _) = encode_binary(&event);
         assert_eq!(headers["ce-subject"], encoded);
         assert_eq!(headers["ce-x"], encoded);
@@ -161,7 +195,11 @@ fn what_binary_mode_refuses() {
     ];
     for (requirement, added, code) in cases {
         let answer = binary(added, "x");
-        assert_eq!(answer.map_err(|error| error.code()), Err(*code), "{requirement} {added:?}");
+        assert_eq!(
+            answer.map_err(|error| error.code()),
+            Err(*code),
+            "{requirement} {added:?}"
+        );
     }
 }
 
@@ -171,7 +209,11 @@ fn core_4_two_headers_of_one_name() {
         let mut list = headers(&REQUIRED);
         list.append(name, HeaderValue::from_static("text/plain"));
         list.append(name, HeaderValue::from_static("text/plain"));
-        assert_eq!(decode(&list, Bytes::new(), 1).unwrap_err().code(), "SB-1106", "{name}");
+        assert_eq!(
+            decode(&list, Bytes::new(), 1).unwrap_err().code(),
+            "SB-1106",
+            "{name}"
+        );
     }
 }
 
@@ -181,9 +223,17 @@ fn core_2_required_attributes() {
         let mut list = headers(&REQUIRED);
         list.remove(missing);
         let error = decode(&list, Bytes::new(), 1).unwrap_err();
-        assert_eq!((error.code(), error.attribute()), ("SB-1103", missing.strip_prefix("ce-")), "{missing}");
+        assert_eq!(
+            (error.code(), error.attribute()),
+            ("SB-1103", missing.strip_prefix("ce-")),
+            "{missing}"
+        );
         list.insert(missing, HeaderValue::from_static(""));
-        assert_eq!(decode(&list, Bytes::new(), 1).unwrap_err().code(), "SB-1103", "{missing} empty");
+        assert_eq!(
+            decode(&list, Bytes::new(), 1).unwrap_err().code(),
+            "SB-1103",
+            "{missing} empty"
+        );
     }
     let mut old = headers(&REQUIRED);
     old.insert("ce-specversion", HeaderValue::from_static("0.3"));
@@ -192,7 +242,13 @@ fn core_2_required_attributes() {
 
 #[test]
 fn header_names_match_in_any_case() {
-    let list = headers(&[("CE-SpecVersion", "1.0"), ("Ce-ID", "1"), ("CE-SOURCE", "a"), ("ce-Type", "t"), ("CE-MyExt", "x")]);
+    let list = headers(&[
+        ("CE-SpecVersion", "1.0"),
+        ("Ce-ID", "1"),
+        ("CE-SOURCE", "a"),
+        ("ce-Type", "t"),
+        ("CE-MyExt", "x"),
+    ]);
     let event = single(decode(&list, Bytes::new(), 1).unwrap()).unwrap();
     assert_eq!(event.extension("myext").and_then(crate::Value::as_str), Some("x"));
     assert_eq!(event.data(), None);
@@ -200,7 +256,8 @@ fn header_names_match_in_any_case() {
 
 #[test]
 fn core_11_implied_json_is_said() {
-    let structured = Bytes::from_static(br#"{"specversion":"1.0","id":"1","source":"a","type":"t","data":{"a":1}}"#);
+    let structured =
+        Bytes::from_static(br#"{"specversion":"1.0","id":"1","source":"a","type":"t","data":{"a":1}}"#);
     let event = json::parse(&structured).unwrap();
     assert_eq!(encode_binary(&event).0["content-type"], "application/json");
     let unknown = binary(&[], "bytes of unknown kind").unwrap();
@@ -231,6 +288,9 @@ fn json_from_binary_mode_is_a_value_in_structured_mode() {
 fn http_2_batches_go_both_ways() {
     let event = Event::builder("1", "a", "t").build().unwrap();
     let (headers, body) = encode_batch([&event, &event].into_iter());
-    assert_eq!(decode(&headers, body.clone(), 2), Ok(Incoming::Batch(vec![Ok(event.clone()), Ok(event)])));
+    assert_eq!(
+        decode(&headers, body.clone(), 2),
+        Ok(Incoming::Batch(vec![Ok(event.clone()), Ok(event)]))
+    );
     assert_eq!(decode(&headers, body, 1).unwrap_err().code(), "SB-1403");
 }

@@ -39,17 +39,31 @@ pub fn parse(body: &Bytes) -> Result<Event, EventError> {
 pub fn parse_batch(body: &Bytes, events_max: usize) -> Result<Vec<Result<Event, EventError>>, EventError> {
     let text = std::str::from_utf8(body).map_err(|_| EventError::new("SB-1108", "the batch is not UTF-8"))?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let mut batch = Batch { members: Vec::new(), events_max, too_many: false };
-    let read = deserializer.deserialize_seq(&mut batch).and_then(|()| deserializer.end());
+    let mut batch = Batch {
+        members: Vec::new(),
+        events_max,
+        too_many: false,
+    };
+    let read = deserializer
+        .deserialize_seq(&mut batch)
+        .and_then(|()| deserializer.end());
     if batch.too_many {
         let detail = format!("the batch has more than {events_max} events, the most taken at once");
         return Err(EventError::new("SB-1403", detail));
     }
     match read {
-        Ok(()) => Ok(batch.members.into_iter().map(|member| parse_text(body, member.get())).collect()),
+        Ok(()) => Ok(batch
+            .members
+            .into_iter()
+            .map(|member| parse_text(body, member.get()))
+            .collect()),
         Err(error) if error.is_data() => Err(EventError::new("SB-1108", "the batch is not a JSON array")),
         Err(error) => {
-            let place = format!("the batch is not JSON: line {} column {}", error.line(), error.column());
+            let place = format!(
+                "the batch is not JSON: line {} column {}",
+                error.line(),
+                error.column()
+            );
             Err(EventError::new("SB-1108", place))
         }
     }
@@ -58,9 +72,15 @@ pub fn parse_batch(body: &Bytes, events_max: usize) -> Result<Vec<Result<Event, 
 fn parse_text<'a>(body: &'a Bytes, text: &'a str) -> Result<Event, EventError> {
     let mut members = Members::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    if let Err(error) = deserializer.deserialize_map(&mut members).and_then(|()| deserializer.end()) {
+    if let Err(error) = deserializer
+        .deserialize_map(&mut members)
+        .and_then(|()| deserializer.end())
+    {
         if error.is_data() {
-            return Err(EventError::new("SB-1101", "a CloudEvent is a JSON object, this is other JSON"));
+            return Err(EventError::new(
+                "SB-1101",
+                "a CloudEvent is a JSON object, this is other JSON",
+            ));
         }
         let place = format!("not JSON: line {} column {}", error.line(), error.column());
         return Err(EventError::new("SB-1102", place));
@@ -91,7 +111,10 @@ impl<'a> Members<'a> {
         match raw.as_bytes().first() {
             Some(b'"') => {
                 let Some(value) = string(raw) else {
-                    return Err(EventError::bad_value(&name, "is not a string of Unicode characters"));
+                    return Err(EventError::bad_value(
+                        &name,
+                        "is not a string of Unicode characters",
+                    ));
                 };
                 self.parts.set(&name, value)
             }
@@ -105,7 +128,10 @@ impl<'a> Members<'a> {
                 Ok(number) => self.parts.set_extension(&name, Value::Integer(number)),
                 Err(_) => Err(EventError::bad_value(&name, "is not an integer of 32 bits")),
             },
-            _ => Err(EventError::bad_value(&name, "is neither a string nor a boolean nor an integer")),
+            _ => Err(EventError::bad_value(
+                &name,
+                "is neither a string nor a boolean nor an integer",
+            )),
         }
     }
 
@@ -117,7 +143,11 @@ impl<'a> Members<'a> {
         let base64 = self.base64.filter(|raw| *raw != "null");
         self.parts.data = match (self.data, base64) {
             (Some(_), Some(_)) => {
-                return Err(EventError::at("SB-1107", "data_base64", "an event has `data` or `data_base64`, not both"));
+                return Err(EventError::at(
+                    "SB-1107",
+                    "data_base64",
+                    "an event has `data` or `data_base64`, not both",
+                ));
             }
             (Some(raw), None) => Some(data(body, raw, self.parts.datacontenttype())?),
             (None, Some(raw)) => Some(binary(raw)?),
@@ -139,7 +169,10 @@ fn data(body: &Bytes, raw: &str, declared: Option<&str>) -> Result<Data, EventEr
         return Ok(Data::parsed_json(slice(body, raw)));
     }
     let Some(text) = string(raw) else {
-        return Err(EventError::bad_value("data", "is not a JSON string, and `datacontenttype` is not JSON"));
+        return Err(EventError::bad_value(
+            "data",
+            "is not a JSON string, and `datacontenttype` is not JSON",
+        ));
     };
     if !declared.is_some_and(|declared| media::writes_as_utf8(declared, &text)) {
         let must = "is text in a character set other than UTF-8; such data goes as `data_base64`";
@@ -163,7 +196,11 @@ fn binary(raw: &str) -> Result<Data, EventError> {
 /// The string a raw JSON string means; nothing for other JSON and for unpaired surrogates.
 fn string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+    if inner.contains('\\') {
+        serde_json::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 /// `part` as a slice sharing the memory of `body`, which it lies in.

@@ -6,7 +6,10 @@ use cloudevents::AttributesReader;
 use crate::{Event, EventError, json};
 
 fn parsed(members: &str) -> Event {
-    json::parse(&Bytes::from(format!(r#"{{"specversion":"1.0","id":"1","source":"urn:a","type":"t"{members}}}"#))).unwrap()
+    json::parse(&Bytes::from(format!(
+        r#"{{"specversion":"1.0","id":"1","source":"urn:a","type":"t"{members}}}"#
+    )))
+    .unwrap()
 }
 
 const AGREED: &[&str] = &[
@@ -25,11 +28,19 @@ fn the_sdk_reads_what_we_write_and_we_read_what_it_writes() {
     for members in AGREED {
         let event = parsed(members);
         let witness: cloudevents::Event = serde_json::from_slice(&json::to_bytes(&event)).unwrap();
-        assert_eq!(cloudevents::Event::try_from(&event).unwrap(), witness, "{members}");
+        assert_eq!(
+            cloudevents::Event::try_from(&event).unwrap(),
+            witness,
+            "{members}"
+        );
         let written = serde_json::to_vec(&witness).unwrap();
         let again = json::parse(&Bytes::from(written)).unwrap();
         assert_eq!(Event::try_from(witness).unwrap(), again, "{members}");
-        assert_eq!(again.extensions().collect::<Vec<_>>(), event.extensions().collect::<Vec<_>>(), "{members}");
+        assert_eq!(
+            again.extensions().collect::<Vec<_>>(),
+            event.extensions().collect::<Vec<_>>(),
+            "{members}"
+        );
         assert_eq!(again.subject(), event.subject());
         assert_eq!(again.timestamp(), event.timestamp());
     }
@@ -47,7 +58,11 @@ fn what_the_sdk_cannot_hold_is_refused() {
     ];
     for (members, attribute) in cases {
         let error = cloudevents::Event::try_from(&parsed(members)).unwrap_err();
-        assert_eq!((error.code(), error.attribute()), ("SB-1112", Some(attribute)), "{members}");
+        assert_eq!(
+            (error.code(), error.attribute()),
+            ("SB-1112", Some(attribute)),
+            "{members}"
+        );
     }
 }
 
@@ -55,7 +70,10 @@ fn what_the_sdk_cannot_hold_is_refused() {
 fn json_the_tree_would_change_goes_as_bytes() {
     let event = parsed(r#","datacontenttype":"application/json","data":{"a":1e2}"#);
     let sdk = cloudevents::Event::try_from(&event).unwrap();
-    assert_eq!(sdk.data(), Some(&cloudevents::Data::Binary(br#"{"a":1e2}"#.to_vec())));
+    assert_eq!(
+        sdk.data(),
+        Some(&cloudevents::Data::Binary(br#"{"a":1e2}"#.to_vec()))
+    );
     assert_eq!(Event::try_from(sdk).unwrap(), event);
 }
 
@@ -73,9 +91,17 @@ fn what_the_sdk_lets_through_is_checked() {
         let refused: Result<Event, EventError> = builder.build().unwrap().try_into();
         assert_eq!(refused.map_err(|error| error.code()), Err(code));
     }
-    let old = cloudevents::EventBuilderV03::new().id("1").source("urn:a").ty("t").build().unwrap();
+    let old = cloudevents::EventBuilderV03::new()
+        .id("1")
+        .source("urn:a")
+        .ty("t")
+        .build()
+        .unwrap();
     assert_eq!(Event::try_from(old).unwrap_err().code(), "SB-1111");
-    let fine = sound().data("application/json", serde_json::json!({"a": 1})).build().unwrap();
+    let fine = sound()
+        .data("application/json", serde_json::json!({"a": 1}))
+        .build()
+        .unwrap();
     assert_eq!(fine.ty(), "t");
     assert_eq!(Event::try_from(fine).unwrap().data().unwrap(), r#"{"a":1}"#);
 }

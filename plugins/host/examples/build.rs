@@ -11,7 +11,12 @@ fn main() -> ExitCode {
     };
     match stadtbus_plugin_host::build::build_rust(&dir, &target) {
         Ok(built) => {
-            println!("{} {} bytes {}", built.path.display(), built.report.component_bytes, built.report.digest);
+            println!(
+                "{} {} bytes {}",
+                built.path.display(),
+                built.report.component_bytes,
+                built.report.digest
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {

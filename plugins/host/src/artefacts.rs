@@ -27,13 +27,24 @@ impl Artefacts {
     /// Opens the store, or makes it: the directory with mode 0700, the key with 0600.
     pub(crate) fn open(dir: &Path, engine: String) -> Result<Self, PluginError> {
         let failed = |error: std::io::Error| {
-            PluginError::new("SB-1002", format!("the cache of compiled plugins cannot be used: {error}"))
-                .hint("plugins.cache_dir must be a directory the bus's user owns and may write to")
+            PluginError::new(
+                "SB-1002",
+                format!("the cache of compiled plugins cannot be used: {error}"),
+            )
+            .hint("plugins.cache_dir must be a directory the bus's user owns and may write to")
         };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(failed)?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         let key = read_or_make_key(&dir.join(KEY_FILE)).map_err(failed)?;
-        Ok(Self { dir: dir.to_owned(), key, engine })
+        Ok(Self {
+            dir: dir.to_owned(),
+            key,
+            engine,
+        })
     }
 
     /// The artefact for the component with this digest, if this store holds it unharmed.
@@ -54,7 +65,10 @@ impl Artefacts {
         let name = self.name(digest);
         let path = self.dir.join(&name);
         write_whole(&path, artefact)?;
-        write_whole(&path.with_extension("check"), self.check(&name, artefact).as_bytes())
+        write_whole(
+            &path.with_extension("check"),
+            self.check(&name, artefact).as_bytes(),
+        )
     }
 
     fn name(&self, digest: &str) -> String {
@@ -63,8 +77,17 @@ impl Artefacts {
 
     /// Nested keyed hash (the construction of NMAC): a plain `hash(key ‖ content)` could be extended.
     fn check(&self, name: &str, artefact: &[u8]) -> String {
-        let inner = Sha256::new().chain_update(self.key).chain_update(name).chain_update([0]).chain_update(artefact).finalize();
-        hex(&Sha256::new().chain_update(self.key).chain_update([0xff]).chain_update(inner).finalize())
+        let inner = Sha256::new()
+            .chain_update(self.key)
+            .chain_update(name)
+            .chain_update([0])
+            .chain_update(artefact)
+            .finalize();
+        hex(&Sha256::new()
+            .chain_update(self.key)
+            .chain_update([0xff])
+            .chain_update(inner)
+            .finalize())
     }
 }
 
@@ -91,7 +114,12 @@ fn read_capped(path: &Path, bytes_max: usize) -> Option<Vec<u8>> {
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
     file.write_all(bytes)?;
     drop(file);
     fs::rename(&beside, path)

@@ -1,7 +1,13 @@
 //! What the WIT package says, as Rust, for the host's side. Generated at compile time.
 //!
 //! The interfaces the worlds share are generated once, in [`decoder`].
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::restriction)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction
+)]
 
 pub(crate) mod decoder {
     wasmtime::component::bindgen!({ path: "../wit", world: "decoder", imports: { default: trappable } });

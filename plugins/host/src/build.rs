@@ -62,8 +62,17 @@ pub fn build_rust(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
     let report = shape::check(&component, &manifest)?;
     let path = dir.join("build").join(format!("{}.wasm", manifest.plugin));
     let written = std::fs::create_dir_all(dir.join("build")).and_then(|()| std::fs::write(&path, &component));
-    written.map_err(|error| PluginError::new("SB-5011", format!("{} cannot be written: {error}", path.display())))?;
-    Ok(Built { path, report, component })
+    written.map_err(|error| {
+        PluginError::new(
+            "SB-5011",
+            format!("{} cannot be written: {error}", path.display()),
+        )
+    })?;
+    Ok(Built {
+        path,
+        report,
+        component,
+    })
 }
 
 /// Makes a component of a core module that was compiled against the interface.
@@ -86,18 +95,30 @@ fn compile(dir: &Path, target_dir: &Path) -> Result<Vec<u8>, PluginError> {
     let library = library_name(dir)?;
     let tools = tools(target_dir)?;
     let mut command = tools.cargo(dir);
-    command.args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(target_dir);
+    command
+        .args(["build", "--release", "--target", TARGET, "--target-dir"])
+        .arg(target_dir);
     command.args(tools.args());
-    let output = command
-        .output()
-        .map_err(|error| PluginError::new("SB-6004", format!("cargo cannot be started: {error}")).hint("install Rust: https://rustup.rs"))?;
+    let output = command.output().map_err(|error| {
+        PluginError::new("SB-6004", format!("cargo cannot be started: {error}"))
+            .hint("install Rust: https://rustup.rs")
+    })?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = text.lines().collect();
-        let end = lines.get(lines.len().saturating_sub(OUTPUT_LINES_MAX)..).unwrap_or_default().join("\n");
-        return Err(PluginError::new("SB-5011", format!("the plugin in {} does not compile:\n{end}", dir.display())));
+        let end = lines
+            .get(lines.len().saturating_sub(OUTPUT_LINES_MAX)..)
+            .unwrap_or_default()
+            .join("\n");
+        return Err(PluginError::new(
+            "SB-5011",
+            format!("the plugin in {} does not compile:\n{end}", dir.display()),
+        ));
     }
-    let path = target_dir.join(TARGET).join("release").join(format!("{library}.wasm"));
+    let path = target_dir
+        .join(TARGET)
+        .join("release")
+        .join(format!("{library}.wasm"));
     std::fs::read(&path).map_err(|error| {
         PluginError::new("SB-5011", format!("cargo made no {}: {error}", path.display()))
             .hint("Cargo.toml needs [lib] crate-type = [\"cdylib\"]")
@@ -107,8 +128,9 @@ fn compile(dir: &Path, target_dir: &Path) -> Result<Vec<u8>, PluginError> {
 /// The file name cargo gives the library, from `Cargo.toml`.
 fn library_name(dir: &Path) -> Result<String, PluginError> {
     let path = dir.join("Cargo.toml");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| PluginError::new("SB-5001", format!("{} cannot be read: {error}", path.display())))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        PluginError::new("SB-5001", format!("{} cannot be read: {error}", path.display()))
+    })?;
     let in_section = |wanted: &str| {
         let mut section = "";
         text.lines().find_map(|line| {
@@ -117,7 +139,8 @@ fn library_name(dir: &Path) -> Result<String, PluginError> {
                 section = line;
             }
             let (key, value) = line.split_once('=')?;
-            (section == wanted && key.trim() == "name").then(|| value.trim().trim_matches('"').replace('-', "_"))
+            (section == wanted && key.trim() == "name")
+                .then(|| value.trim().trim_matches('"').replace('-', "_"))
         })
     };
     in_section("[lib]")
@@ -159,14 +182,30 @@ fn clean_cargo(dir: &Path) -> Command {
     command.current_dir(dir);
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        let keep = ["CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY"].contains(&&*name_text)
+        let keep = [
+            "CARGO_HOME",
+            "CARGO_NET_OFFLINE",
+            "CARGO_HTTP_CAINFO",
+            "CARGO_HTTP_PROXY",
+        ]
+        .contains(&&*name_text)
             || name_text.starts_with("CARGO_REGISTR")
             || name_text.starts_with("CARGO_SOURCE_");
-        if name_text.starts_with("CARGO") && !keep || name_text.starts_with("RUSTFLAGS") || name_text.starts_with("RUSTC") {
+        if name_text.starts_with("CARGO") && !keep
+            || name_text.starts_with("RUSTFLAGS")
+            || name_text.starts_with("RUSTC")
+        {
             command.env_remove(&name);
         }
     }
-    for (key, value) in [("OPT_LEVEL", "3"), ("LTO", "fat"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort"), ("STRIP", "debuginfo"), ("DEBUG", "0")] {
+    for (key, value) in [
+        ("OPT_LEVEL", "3"),
+        ("LTO", "fat"),
+        ("CODEGEN_UNITS", "1"),
+        ("PANIC", "abort"),
+        ("STRIP", "debuginfo"),
+        ("DEBUG", "0"),
+    ] {
         command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
     }
     command
@@ -186,7 +225,12 @@ fn tools(target_dir: &Path) -> Result<Tools, PluginError> {
 
 /// Whether the toolchain carries the standard library for the target.
 fn has_target() -> bool {
-    let Ok(output) = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output() else { return false };
+    let Ok(output) = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+    else {
+        return false;
+    };
     let dir = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     output.status.success() && !dir.is_empty() && Path::new(&dir).is_dir()
 }

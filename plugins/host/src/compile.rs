@@ -15,7 +15,9 @@ use tokio::process::Command;
 
 use crate::engine;
 use crate::error::{PluginError, shown};
-use crate::limits::{ARTEFACT_BYTES_MAX, COMPILE_CPU_S, COMPILE_MEMORY_BYTES, COMPILE_WALL_S, COMPONENT_BYTES_MAX};
+use crate::limits::{
+    ARTEFACT_BYTES_MAX, COMPILE_CPU_S, COMPILE_MEMORY_BYTES, COMPILE_WALL_S, COMPONENT_BYTES_MAX,
+};
 
 /// Exit code of the child for a component the compiler refuses.
 const EXIT_INVALID: u8 = 65;
@@ -42,9 +44,13 @@ impl CompilerCommand {
     /// # Errors
     /// SB-1002 if the system does not tell where the program lies.
     pub fn this_program(args: &[&str]) -> Result<Self, PluginError> {
-        let program = std::env::current_exe()
-            .map_err(|error| PluginError::new("SB-1002", format!("the path of this program is unknown: {error}")))?;
-        Ok(Self::Process { program, args: args.iter().map(|&arg| arg.to_owned()).collect() })
+        let program = std::env::current_exe().map_err(|error| {
+            PluginError::new("SB-1002", format!("the path of this program is unknown: {error}"))
+        })?;
+        Ok(Self::Process {
+            program,
+            args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        })
     }
 
     pub(crate) async fn compile(&self, component: &[u8]) -> Result<Vec<u8>, PluginError> {
@@ -72,7 +78,15 @@ impl CompilerCommand {
 /// [`COMPONENT_BYTES_MAX`] bytes, and needs neither environment nor files.
 #[must_use]
 pub fn compile_child() -> ExitCode {
-    let ceiling = |resource, value| setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) });
+    let ceiling = |resource, value| {
+        setrlimit(
+            resource,
+            Rlimit {
+                current: Some(value),
+                maximum: Some(value),
+            },
+        )
+    };
     let limited = ceiling(Resource::Data, COMPILE_MEMORY_BYTES)
         .and_then(|()| ceiling(Resource::Cpu, COMPILE_CPU_S))
         .and_then(|()| ceiling(Resource::Core, 0));
@@ -80,7 +94,10 @@ pub fn compile_child() -> ExitCode {
         return ExitCode::from(EXIT_SOFTWARE);
     }
     let mut component = Vec::new();
-    let read = std::io::stdin().lock().take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut component);
+    let read = std::io::stdin()
+        .lock()
+        .take(COMPONENT_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut component);
     if read.is_err() || component.len() > COMPONENT_BYTES_MAX {
         return ExitCode::from(EXIT_SOFTWARE);
     }
@@ -99,16 +116,25 @@ pub fn compile_child() -> ExitCode {
 
 fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
     let engine = engine::engine(1).map_err(|error| error.detail)?;
-    engine.precompile_component(component).map_err(|error| shown(&format!("{error:#}")))
+    engine
+        .precompile_component(component)
+        .map_err(|error| shown(&format!("{error:#}")))
 }
 
 async fn in_child(mut command: Command, component: &[u8]) -> Result<Vec<u8>, PluginError> {
-    command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| {
         PluginError::new("SB-4005", format!("the compiling process cannot start: {error}"))
             .hint("the program that compiles plugins must be executable by the bus's user")
     })?;
-    let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+    let (Some(mut stdin), Some(stdout), Some(stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
         return Err(limit("the compiling process has no pipes"));
     };
     let talk = async {
@@ -116,17 +142,22 @@ async fn in_child(mut command: Command, component: &[u8]) -> Result<Vec<u8>, Plu
             // A child that dies early closes its end; what it says afterwards counts.
             let _ = stdin.write_all(component).await;
         };
-        let (_, artefact, message) = tokio::join!(feed, drain(stdout, ARTEFACT_BYTES_MAX), drain(stderr, 4_096));
+        let (_, artefact, message) =
+            tokio::join!(feed, drain(stdout, ARTEFACT_BYTES_MAX), drain(stderr, 4_096));
         (child.wait().await, artefact, message)
     };
     // Past the wall clock `child` is dropped with the future, which kills it.
-    let Ok((status, artefact, message)) = tokio::time::timeout(Duration::from_secs(COMPILE_WALL_S), talk).await else {
+    let Ok((status, artefact, message)) =
+        tokio::time::timeout(Duration::from_secs(COMPILE_WALL_S), talk).await
+    else {
         return Err(limit(&format!("it takes longer than {COMPILE_WALL_S} s")));
     };
     let status = status.map_err(|error| limit(&format!("the compiling process was lost: {error}")))?;
     match status.code() {
         Some(0) if artefact.len() <= ARTEFACT_BYTES_MAX && !artefact.is_empty() => Ok(artefact),
-        Some(0) => Err(limit(&format!("the compiled plugin has more than {ARTEFACT_BYTES_MAX} bytes"))),
+        Some(0) => Err(limit(&format!(
+            "the compiled plugin has more than {ARTEFACT_BYTES_MAX} bytes"
+        ))),
         Some(code) if code == i32::from(EXIT_INVALID) => Err(invalid(&String::from_utf8_lossy(&message))),
         Some(code) => Err(limit(&format!("the compiling process ended with code {code}"))),
         None => Err(limit(&format!(
@@ -146,10 +177,16 @@ async fn drain(mut from: impl tokio::io::AsyncRead + Unpin, bytes_max: usize) ->
 }
 
 fn limit(what: &str) -> PluginError {
-    PluginError::new("SB-4005", format!("the component could not be compiled within the limits: {what}"))
-        .hint("make the component smaller: fewer and shorter functions, no generated code that is not needed")
+    PluginError::new(
+        "SB-4005",
+        format!("the component could not be compiled within the limits: {what}"),
+    )
+    .hint("make the component smaller: fewer and shorter functions, no generated code that is not needed")
 }
 
 fn invalid(detail: &str) -> PluginError {
-    PluginError::new("SB-4001", format!("the compiler refuses the component: {}", shown(detail.trim())))
+    PluginError::new(
+        "SB-4001",
+        format!("the compiler refuses the component: {}", shown(detail.trim())),
+    )
 }

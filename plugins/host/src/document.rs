@@ -38,20 +38,37 @@ struct InRaw<'a> {
 /// Writes a call as a document.
 pub(crate) fn write(role: Role, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
     let unusable = |what: &str| Failure::new("SB-4107", format!("the {what} of this call is not JSON"));
-    let config: &[u8] = if call.config.is_empty() { b"{}" } else { call.config };
+    let config: &[u8] = if call.config.is_empty() {
+        b"{}"
+    } else {
+        call.config
+    };
     let config = serde_json::from_slice(config).map_err(|_| unusable("configuration"))?;
     let state: Option<&RawValue> = call.state.and_then(|bytes| serde_json::from_slice(bytes).ok());
-    let state_base64 = if state.is_none() { call.state.map(|bytes| BASE64.encode(bytes)) } else { None };
+    let state_base64 = if state.is_none() {
+        call.state.map(|bytes| BASE64.encode(bytes))
+    } else {
+        None
+    };
     let event = match call.input {
         Input::Event(event) => Some(stadtbus_event::json::to_bytes(event)),
         Input::Raw { .. } => None,
     };
     let raw = match call.input {
         Input::Event(_) => None,
-        Input::Raw { content_type, bytes, received } => {
+        Input::Raw {
+            content_type,
+            bytes,
+            received,
+        } => {
             let text = core::str::from_utf8(bytes).ok();
             let base64 = text.is_none().then(|| BASE64.encode(bytes));
-            Some(InRaw { content_type, received, text, base64 })
+            Some(InRaw {
+                content_type,
+                received,
+                text,
+                base64,
+            })
         }
     };
     let document = In {
@@ -116,15 +133,29 @@ struct OutReason {
     text: String,
 }
 
-/// Reads an answer out of a document.
-pub(crate) fn read(document: &[u8]) -> Result<(Verdict, StateChange), Failure> {
+/// Reads an answer out of a document, which may be twice as large as the outputs: base64 and escapes take room.
+pub(crate) fn read(document: &[u8], output_bytes_max: u64) -> Result<(Verdict, StateChange), Failure> {
+    let bytes_max = output_bytes_max.saturating_mul(2);
+    if document.len() as u64 > bytes_max {
+        let detail = format!(
+            "the plugin's answer has {} bytes; {bytes_max} are allowed",
+            document.len()
+        );
+        return Err(Failure::new("SB-4105", detail));
+    }
     let out: Out = serde_json::from_slice(document).map_err(|error| {
         // serde's sentence may quote a value; its place and class are enough.
         let what = match error.classify() {
-            serde_json::error::Category::Data => "is not an answer: a member is unknown, missing or of the wrong type",
+            serde_json::error::Category::Data => {
+                "is not an answer: a member is unknown, missing or of the wrong type"
+            }
             _ => "is not JSON",
         };
-        malformed(&format!("{what} (line {}, column {})", error.line(), error.column()))
+        malformed(&format!(
+            "{what} (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
     })?;
     let state = match (out.state, out.state_base64) {
         (None, None) => StateChange::Unchanged,
@@ -138,9 +169,19 @@ pub(crate) fn read(document: &[u8]) -> Result<(Verdict, StateChange), Failure> {
             Verdict::Events(drafts.into_iter().map(draft).collect::<Result<_, Failure>>()?)
         }
         (None, Some(encoded), None, None) => encoded_of(encoded)?,
-        (None, None, Some(reason), None) => Verdict::Drop(Reason { code: reason.code, text: reason.text }),
-        (None, None, None, Some(reason)) => Verdict::Reject(Reason { code: reason.code, text: reason.text }),
-        _ => return Err(malformed("must have exactly one of `events`, `encoded`, `drop` and `reject`")),
+        (None, None, Some(reason), None) => Verdict::Drop(Reason {
+            code: reason.code,
+            text: reason.text,
+        }),
+        (None, None, None, Some(reason)) => Verdict::Reject(Reason {
+            code: reason.code,
+            text: reason.text,
+        }),
+        _ => {
+            return Err(malformed(
+                "must have exactly one of `events`, `encoded`, `drop` and `reject`",
+            ));
+        }
     };
     Ok((verdict, state))
 }
@@ -171,11 +212,17 @@ fn encoded_of(out: OutEncoded) -> Result<Verdict, Failure> {
         (None, Some(text)) => Bytes::from(decode(&text, "body_base64")?),
         (None, None) => Bytes::new(),
     };
-    Ok(Verdict::Encoded { content_type: out.content_type, body, headers: out.headers.unwrap_or_default().into_iter().collect() })
+    Ok(Verdict::Encoded {
+        content_type: out.content_type,
+        body,
+        headers: out.headers.unwrap_or_default().into_iter().collect(),
+    })
 }
 
 fn decode(text: &str, member: &str) -> Result<Vec<u8>, Failure> {
-    BASE64.decode(text).map_err(|_| malformed(&format!("has a `{member}` that is not base64")))
+    BASE64
+        .decode(text)
+        .map_err(|_| malformed(&format!("has a `{member}` that is not base64")))
 }
 
 fn malformed(what: &str) -> Failure {

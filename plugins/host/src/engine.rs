@@ -10,7 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+    WasmBacktraceDetails,
+};
 
 use crate::error::PluginError;
 use crate::limits::{BACKTRACE_FRAMES_MAX, MEMORY_MIB, STACK_BYTES, TABLE_ELEMENTS_MAX, TICK_MS};
@@ -61,8 +64,9 @@ fn config(instances: u32) -> Config {
 /// The engine, with room for `instances` calls at a time.
 pub(crate) fn engine(instances: u32) -> Result<Engine, PluginError> {
     Engine::new(&config(instances)).map_err(|error| {
-        PluginError::new("SB-1002", format!("the plugin engine cannot start: {error}"))
-            .hint("the machine must offer 64-bit virtual memory; lower plugins.instances_max if it is limited")
+        PluginError::new("SB-1002", format!("the plugin engine cannot start: {error}")).hint(
+            "the machine must offer 64-bit virtual memory; lower plugins.instances_max if it is limited",
+        )
     })
 }
 
@@ -106,7 +110,9 @@ impl Ticker {
         let handle = thread::Builder::new()
             .name("plugin-clock".to_owned())
             .spawn(move || mine.tick())
-            .map_err(|error| PluginError::new("SB-1002", format!("the plugin clock cannot start: {error}")))?;
+            .map_err(|error| {
+                PluginError::new("SB-1002", format!("the plugin clock cannot start: {error}"))
+            })?;
         // Set before any call can run, so a call always finds whom to wake.
         let _ = shared.thread.set(handle.thread().clone());
         Ok(Self(shared))
@@ -149,7 +155,11 @@ impl Shared {
         while !self.stopped.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(TICK_MS));
             self.engine.increment_epoch();
-            idle = if self.running.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
+            idle = if self.running.load(Ordering::SeqCst) == 0 {
+                idle + 1
+            } else {
+                0
+            };
             if idle >= IDLE_TICKS {
                 self.sleep_until_called();
                 idle = 0;

@@ -30,7 +30,12 @@ pub struct PluginError {
 
 impl PluginError {
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, names: Vec::new() }
+        Self {
+            code,
+            detail: detail.into(),
+            hint: None,
+            names: Vec::new(),
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -77,7 +82,13 @@ pub struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), backtrace: None, logs: Vec::new(), cost: Cost::default() }
+        Self {
+            code,
+            detail: detail.into(),
+            backtrace: None,
+            logs: Vec::new(),
+            cost: Cost::default(),
+        }
     }
 
     /// Whether the same call may succeed later. Guests are deterministic, so this is true only for want of room in
@@ -103,7 +114,11 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// [`shown`] with another bound.
 pub(crate) fn shown_to(text: &str, chars_max: usize) -> String {
-    let mut out: String = text.chars().take(chars_max).map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect();
+    let mut out: String = text
+        .chars()
+        .take(chars_max)
+        .map(|c| if is_unsafe(c) { '\u{fffd}' } else { c })
+        .collect();
     if text.chars().nth(chars_max).is_some() {
         out.push('…');
     }
@@ -112,5 +127,6 @@ pub(crate) fn shown_to(text: &str, chars_max: usize) -> String {
 
 /// Characters that steer a terminal or reorder text: C0, C1, line separators, bidirectional controls.
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

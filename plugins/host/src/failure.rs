@@ -24,17 +24,29 @@ fn match_cause(error: &wasmtime::Error, limits: &Limits) -> Failure {
         return Failure::new("SB-1405", "all plugin instances are in use; try again");
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => {
-            Failure::new("SB-4101", format!("the plugin was stopped: it did not finish within {} ms", limits.deadline_ms))
+        Some(Trap::Interrupt) => Failure::new(
+            "SB-4101",
+            format!(
+                "the plugin was stopped: it did not finish within {} ms",
+                limits.deadline_ms
+            ),
+        ),
+        Some(Trap::StackOverflow) => {
+            Failure::new("SB-4104", "the plugin was stopped: its stack is exhausted")
         }
-        Some(Trap::StackOverflow) => Failure::new("SB-4104", "the plugin was stopped: its stack is exhausted"),
         Some(trap) if is_about_output(*trap) => malformed(&trap.to_string()),
         Some(trap) => Failure::new("SB-4103", format!("the plugin failed: {trap}")),
         // The engine's error for this is not a public type; the sentence is, and a test holds it to that.
-        None if error.root_cause().to_string().contains("hostcalls has been exhausted") => Failure::new(
-            "SB-4109",
-            "the plugin was stopped: it handed over far more than its output may have, or logged without measure",
-        ),
+        None if error
+            .root_cause()
+            .to_string()
+            .contains("hostcalls has been exhausted") =>
+        {
+            Failure::new(
+                "SB-4109",
+                "the plugin was stopped: it handed over far more than its output may have, or logged without measure",
+            )
+        }
         None => malformed(&error.root_cause().to_string()),
     }
 }
@@ -53,7 +65,13 @@ fn is_about_output(trap: Trap) -> bool {
 }
 
 fn malformed(why: &str) -> Failure {
-    Failure::new("SB-4107", format!("the plugin does not keep to the calling convention: {}", shown(why)))
+    Failure::new(
+        "SB-4107",
+        format!(
+            "the plugin does not keep to the calling convention: {}",
+            shown(why)
+        ),
+    )
 }
 
 /// One line per frame, innermost first: module-relative offset and readable function name.
@@ -75,4 +93,3 @@ fn backtrace(trace: &WasmBacktrace) -> String {
         .collect();
     lines.join("\n").chars().take(BACKTRACE_CHARS_MAX).collect()
 }
-

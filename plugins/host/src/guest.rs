@@ -19,7 +19,11 @@ pub(crate) struct Guest {
 impl Guest {
     pub(crate) fn new(tables: Tables, memory_bytes_max: usize) -> Self {
         Self {
-            limiter: Limiter { memory_bytes_max, memory_bytes: 0, total: 0 },
+            limiter: Limiter {
+                memory_bytes_max,
+                memory_bytes: 0,
+                total: 0,
+            },
             logs: Vec::new(),
             log_lines_dropped: 0,
             tables,
@@ -44,7 +48,10 @@ impl log::Host for Guest {
             end -= 1;
         }
         let kept = message.get(..end).unwrap_or_default();
-        self.logs.push(LogLine { level, text: shown_to(kept, LOG_LINE_BYTES_MAX) });
+        self.logs.push(LogLine {
+            level,
+            text: shown_to(kept, LOG_LINE_BYTES_MAX),
+        });
         Ok(())
     }
 }
@@ -66,7 +73,9 @@ pub(crate) enum LimitReached {
 impl std::fmt::Display for LimitReached {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Memory { wanted, max } => write!(f, "it wanted {wanted} bytes of memory; {max} are allowed"),
+            Self::Memory { wanted, max } => {
+                write!(f, "it wanted {wanted} bytes of memory; {max} are allowed")
+            }
             Self::Table { wanted, max } => write!(f, "it wanted {wanted} table elements; {max} are allowed"),
         }
     }
@@ -83,19 +92,37 @@ pub(crate) struct Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let total = self.total.saturating_sub(current).saturating_add(desired);
         if total > self.memory_bytes_max {
-            return Err(LimitReached::Memory { wanted: total, max: self.memory_bytes_max }.into());
+            return Err(LimitReached::Memory {
+                wanted: total,
+                max: self.memory_bytes_max,
+            }
+            .into());
         }
         self.total = total;
         self.memory_bytes = self.memory_bytes.max(total as u64);
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if desired > TABLE_ELEMENTS_MAX {
-            return Err(LimitReached::Table { wanted: desired, max: TABLE_ELEMENTS_MAX }.into());
+            return Err(LimitReached::Table {
+                wanted: desired,
+                max: TABLE_ELEMENTS_MAX,
+            }
+            .into());
         }
         Ok(true)
     }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::artefacts::Artefacts;
@@ -12,16 +11,20 @@ use crate::compile::CompilerCommand;
 use crate::engine::{self, Ticker};
 use crate::error::PluginError;
 use crate::manifest::Manifest;
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, Sandbox};
+use crate::pool::Pool;
 use crate::shape;
 
 /// Compilations at a time; the others wait. A machine that routes events should not be busy compiling.
 const COMPILATIONS_MAX: usize = 1;
 
+/// Calls that may wait for a thread, per partner.
+const QUEUE_MAX: usize = 1_024;
+
 /// What a host needs to know.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Calls that can run at a time, over all plugins: at least the threads of the [`crate::Pool`] plus those that
+    /// Calls that can run at a time, over all plugins: at least the threads of the pool (one per core) plus those that
     /// call [`Plugin::run`] themselves. Each costs address space, and memory only while and after it was used (256 KiB
     /// kept).
     pub instances_max: u32,
@@ -33,8 +36,7 @@ pub struct HostConfig {
 
 /// The sandbox. One per process; plugins keep what they need of it alive.
 pub struct Host {
-    engine: Engine,
-    ticker: Arc<Ticker>,
+    sandbox: Sandbox,
     artefacts: Artefacts,
     compiler: CompilerCommand,
     compiling: Semaphore,
@@ -42,7 +44,9 @@ pub struct Host {
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("compiler", &self.compiler).finish_non_exhaustive()
+        f.debug_struct("Host")
+            .field("compiler", &self.compiler)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +59,14 @@ impl Host {
         let engine = engine::engine(config.instances_max.clamp(1, 4_096))?;
         let artefacts = Artefacts::open(&config.cache_dir, engine::compatibility(&engine))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
-        Ok(Self { engine, ticker, artefacts, compiler: config.compiler, compiling: Semaphore::new(COMPILATIONS_MAX) })
+        let pool = Arc::new(Pool::new(0, QUEUE_MAX)?);
+        let sandbox = Sandbox { engine, ticker, pool };
+        Ok(Self {
+            sandbox,
+            artefacts,
+            compiler: config.compiler,
+            compiling: Semaphore::new(COMPILATIONS_MAX),
+        })
     }
 
     /// Makes a plugin of a component: looks at its shape and imports, compiles it or takes the artefact of the same
@@ -71,7 +82,7 @@ impl Host {
             Some(loaded) => loaded,
             None => self.compile(&digest, component).await?,
         };
-        Plugin::link(manifest, digest, &self.engine, Arc::clone(&self.ticker), &loaded).map(Arc::new)
+        Plugin::link(manifest, digest, &self.sandbox, &loaded).map(Arc::new)
     }
 
     async fn compile(&self, digest: &str, component: &[u8]) -> Result<Component, PluginError> {
@@ -86,8 +97,11 @@ impl Host {
             tracing::warn!(%error, "a compiled plugin could not be kept");
         }
         self.deserialize(&artefact).ok_or_else(|| {
-            PluginError::new("SB-4005", "what the compiling process made does not fit this program")
-                .hint("the compiling process must be the same version as the bus")
+            PluginError::new(
+                "SB-4005",
+                "what the compiling process made does not fit this program",
+            )
+            .hint("the compiling process must be the same version as the bus")
         })
     }
 
@@ -102,7 +116,9 @@ impl Host {
         // The bytes come from two places only: straight from the compiling process this host started (`compile`), or
         // out of the artefact store, which hands out only what carries the check value this host wrote with a key
         // nobody else can read (`load`). Components from outside never come here; they are compiled first.
-        let loaded = unsafe { Component::deserialize(&self.engine, artefact) };
-        loaded.inspect_err(|error| tracing::debug!(%error, "an artefact was made by another engine")).ok()
+        let loaded = unsafe { Component::deserialize(&self.sandbox.engine, artefact) };
+        loaded
+            .inspect_err(|error| tracing::debug!(%error, "an artefact was made by another engine"))
+            .ok()
     }
 }

@@ -19,7 +19,15 @@
 //! manifest + component ─ check ─ compile (child process) ─ artefact store ─ link ─▶ Plugin
 //! Call ─▶ Pool (fair between partners) ─▶ Plugin::run (fresh instance) ─▶ Answer | Failure
 //! ```
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 mod artefacts;
 mod bindings;
@@ -35,6 +43,7 @@ mod host;
 pub mod limits;
 mod manifest;
 mod plugin;
+mod pool;
 mod shape;
 mod tables;
 mod verdict;
@@ -45,5 +54,6 @@ pub use error::{Failure, PluginError};
 pub use host::{Host, HostConfig};
 pub use manifest::{Limits, Manifest, Role, StateSpec, World, state_key};
 pub use plugin::Plugin;
+pub use pool::{OwnedCall, OwnedInput, Pool};
 pub use shape::{Counts, Report, check};
 pub use tables::Tables;

@@ -16,18 +16,42 @@ pub struct Bound {
 
 /// Time one call may take, in milliseconds. Stopped at the next tick of [`TICK_MS`]; one bulk memory instruction can
 /// add some milliseconds, since those are not interrupted.
-pub const DEADLINE_MS: Bound = Bound { default: 50, min: 1, max: 1_000 };
+pub const DEADLINE_MS: Bound = Bound {
+    default: 50,
+    min: 1,
+    max: 1_000,
+};
 /// Linear memory of one call, in MiB. Small on purpose: bulk memory instructions cannot be interrupted, and filling
 /// 64 MiB takes 30 ms.
-pub const MEMORY_MIB: Bound = Bound { default: 16, min: 1, max: 64 };
+pub const MEMORY_MIB: Bound = Bound {
+    default: 16,
+    min: 1,
+    max: 64,
+};
 /// All outputs of one call together, in bytes (data, attributes, headers, reason).
-pub const OUTPUT_BYTES: Bound = Bound { default: 262_144, min: 1_024, max: 4_194_304 };
+pub const OUTPUT_BYTES: Bound = Bound {
+    default: 262_144,
+    min: 1_024,
+    max: 4_194_304,
+};
 /// Number of outputs of one call.
-pub const OUTPUTS: Bound = Bound { default: 16, min: 1, max: 1_000 };
+pub const OUTPUTS: Bound = Bound {
+    default: 16,
+    min: 1,
+    max: 1_000,
+};
 /// State stored under one key, in bytes.
-pub const STATE_BYTES: Bound = Bound { default: 4_096, min: 1, max: 65_536 };
+pub const STATE_BYTES: Bound = Bound {
+    default: 4_096,
+    min: 1,
+    max: 65_536,
+};
 /// How long state is kept without being written, in seconds (default 30 days, at most 2 years).
-pub const STATE_TTL_S: Bound = Bound { default: 2_592_000, min: 1, max: 63_072_000 };
+pub const STATE_TTL_S: Bound = Bound {
+    default: 2_592_000,
+    min: 1,
+    max: 63_072_000,
+};
 
 /// Interval of the clock that ends calls, in milliseconds.
 pub const TICK_MS: u64 = 2;
@@ -63,5 +87,7 @@ pub const ARTEFACT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// the cap itself answers first for outputs that are merely too large, and the budget for those that are absurd.
 #[must_use]
 pub(crate) fn hostcall_fuel(output_bytes_max: u64) -> usize {
-    usize::try_from(output_bytes_max.saturating_mul(4)).unwrap_or(usize::MAX).max(1024 * 1024)
+    usize::try_from(output_bytes_max.saturating_mul(4))
+        .unwrap_or(usize::MAX)
+        .max(1024 * 1024)
 }

@@ -16,6 +16,7 @@ use crate::error::{Failure, PluginError, shown};
 use crate::guest::Guest;
 use crate::limits::{TICK_MS, hostcall_fuel};
 use crate::manifest::{Manifest, Role, World};
+use crate::pool::{OwnedCall, Pool};
 use crate::{document, failure, verdict};
 
 /// A plugin whose component is compiled and linked. Each call runs in an instance of its own.
@@ -24,7 +25,16 @@ pub struct Plugin {
     digest: String,
     engine: Engine,
     ticker: Arc<Ticker>,
+    pool: Arc<Pool>,
     entry: Entry,
+}
+
+/// What all plugins of a host share.
+#[derive(Clone)]
+pub(crate) struct Sandbox {
+    pub(crate) engine: Engine,
+    pub(crate) ticker: Arc<Ticker>,
+    pub(crate) pool: Arc<Pool>,
 }
 
 /// The linked component, by world.
@@ -37,7 +47,10 @@ enum Entry {
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plugin").field("name", &self.manifest.name()).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("name", &self.manifest.name())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -45,15 +58,28 @@ impl Plugin {
     pub(crate) fn link(
         manifest: &Manifest,
         digest: String,
-        engine: &Engine,
-        ticker: Arc<Ticker>,
+        sandbox: &Sandbox,
         component: &Component,
     ) -> Result<Self, PluginError> {
-        let entry = entry(manifest, engine, component).map_err(|error| {
-            PluginError::new("SB-4003", format!("the component does not fit the interface: {}", shown(&format!("{error:#}"))))
-                .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin@1.0.0")
+        let entry = entry(manifest, &sandbox.engine, component).map_err(|error| {
+            PluginError::new(
+                "SB-4003",
+                format!(
+                    "the component does not fit the interface: {}",
+                    shown(&format!("{error:#}"))
+                ),
+            )
+            .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin@1.0.0")
         })?;
-        Ok(Self { manifest: manifest.clone(), digest, engine: engine.clone(), ticker, entry })
+        let Sandbox { engine, ticker, pool } = sandbox.clone();
+        Ok(Self {
+            manifest: manifest.clone(),
+            digest,
+            engine,
+            ticker,
+            pool,
+            entry,
+        })
     }
 
     /// Its manifest.
@@ -68,10 +94,16 @@ impl Plugin {
         &self.digest
     }
 
+    /// Runs calls one after another on the host's pool, without blocking the caller's thread, fairly between partners.
+    /// Results come in the order of the calls; a failed one does not keep the others from running. See [`Pool::run_batch`].
+    pub async fn run_batch(self: &Arc<Self>, calls: Vec<OwnedCall>) -> Vec<Result<Answer, Failure>> {
+        self.pool.run_batch(self, calls).await
+    }
+
     /// Calls the plugin once, in a fresh instance, on this thread.
     ///
     /// It blocks for at most the manifest's deadline plus one tick and one bulk memory instruction. Ordinary guests take some
-    /// 20 µs; strangers' belong on a [`crate::Pool`].
+    /// 20 µs; from asynchronous code use [`Plugin::run_batch`].
     ///
     /// # Errors
     /// SB-41xx if the plugin exceeds a limit, fails, or answers what it must not; SB-1405 if more calls run at a time
@@ -105,47 +137,78 @@ impl Plugin {
             log_lines_dropped: guest.log_lines_dropped,
         };
         match answered {
-            Ok((verdict, state)) => Ok(Answer { verdict, state, logs: guest.logs, cost }),
-            Err(failure) => Err(Failure { logs: guest.logs, cost, ..failure }),
+            Ok((verdict, state)) => Ok(Answer {
+                verdict,
+                state,
+                logs: guest.logs,
+                cost,
+            }),
+            Err(failure) => Err(Failure {
+                logs: guest.logs,
+                cost,
+                ..failure
+            }),
         }
     }
 
     fn enter(&self, store: &mut Store<Guest>, call: &Call<'_>) -> Result<(Verdict, StateChange), Failure> {
         let explain = |error: wasmtime::Error| failure::explain(&error, &self.manifest.limits);
         match (&self.entry, call.input) {
-            (Entry::Decode(pre), Input::Raw { content_type, bytes, received }) => {
+            (
+                Entry::Decode(pre),
+                Input::Raw {
+                    content_type,
+                    bytes,
+                    received,
+                },
+            ) => {
                 let input = types::Raw {
                     content_type: content_type.to_owned(),
                     received: received.to_owned(),
                     bytes: bytes.to_vec(),
                 };
                 let guest = pre.instantiate(&mut *store).map_err(explain)?;
-                guest.call_decode(store, &input, &context(call)).map(publishing).map_err(explain)
+                guest
+                    .call_decode(store, &input, &context(call))
+                    .map(publishing)
+                    .map_err(explain)
             }
             (Entry::Transform(pre), Input::Event(event)) => {
                 let guest = pre.instantiate(&mut *store).map_err(explain)?;
-                guest.call_transform(store, &record(event), &context(call)).map(publishing).map_err(explain)
+                guest
+                    .call_transform(store, &record(event), &context(call))
+                    .map(publishing)
+                    .map_err(explain)
             }
             (Entry::Encode(pre), Input::Event(event)) => {
                 let guest = pre.instantiate(&mut *store).map_err(explain)?;
-                guest.call_encode(store, &record(event), &context(call)).map(encoding).map_err(explain)
+                guest
+                    .call_encode(store, &record(event), &context(call))
+                    .map(encoding)
+                    .map_err(explain)
             }
             (Entry::Bytes(pre), input) if fits(self.manifest.role, input) => {
                 let document = document::write(self.manifest.role, call)?;
                 let guest = pre.instantiate(&mut *store).map_err(explain)?;
                 let answer = guest.call_run(store, &document).map_err(explain)?;
-                document::read(&answer)
+                document::read(&answer, self.manifest.limits.output_bytes_max)
             }
             _ => Err(Failure::new(
                 "SB-4107",
-                format!("a plugin of the role {} does not take this kind of input", self.manifest.role.as_str()),
+                format!(
+                    "a plugin of the role {} does not take this kind of input",
+                    self.manifest.role.as_str()
+                ),
             )),
         }
     }
 }
 
 fn fits(role: Role, input: Input<'_>) -> bool {
-    matches!((role, input), (Role::Decode, Input::Raw { .. }) | (Role::Transform | Role::Encode, Input::Event(_)))
+    matches!(
+        (role, input),
+        (Role::Decode, Input::Raw { .. }) | (Role::Transform | Role::Encode, Input::Event(_))
+    )
 }
 
 fn entry(manifest: &Manifest, engine: &Engine, component: &Component) -> wasmtime::Result<Entry> {
@@ -162,8 +225,15 @@ fn entry(manifest: &Manifest, engine: &Engine, component: &Component) -> wasmtim
 }
 
 fn context(call: &Call<'_>) -> types::Context {
-    let config: &[u8] = if call.config.is_empty() { b"{}" } else { call.config };
-    types::Context { config: config.to_vec(), state: call.state.map(<[u8]>::to_vec) }
+    let config: &[u8] = if call.config.is_empty() {
+        b"{}"
+    } else {
+        call.config
+    };
+    types::Context {
+        config: config.to_vec(),
+        state: call.state.map(<[u8]>::to_vec),
+    }
 }
 
 fn record(event: &Event) -> types::Event {
@@ -177,7 +247,10 @@ fn record(event: &Event) -> types::Event {
         datacontenttype: event.datacontenttype().map(str::to_owned),
         dataschema: event.dataschema().map(str::to_owned),
         extensions: extensions
-            .map(|(name, value)| types::Attribute { name: name.to_owned(), value: value.to_string() })
+            .map(|(name, value)| types::Attribute {
+                name: name.to_owned(),
+                value: value.to_string(),
+            })
             .collect(),
         data: event.data().map(|data| data.to_vec()),
     }
@@ -223,7 +296,10 @@ fn pairs(list: Vec<types::Attribute>) -> Vec<(String, String)> {
 }
 
 fn reason_of(reason: types::Reason) -> Reason {
-    Reason { code: reason.code, text: reason.text }
+    Reason {
+        code: reason.code,
+        text: reason.text,
+    }
 }
 
 fn change(change: types::StateChange) -> StateChange {

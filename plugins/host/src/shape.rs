@@ -13,7 +13,11 @@ use crate::limits::{COMPONENT_BYTES_MAX, TABLE_ELEMENTS_MAX};
 use crate::manifest::Manifest;
 
 /// Interfaces a component may import; version 1 of each.
-const IMPORTS: &[&str] = &["stadtbus:plugin/types@1.", "stadtbus:plugin/log@1.", "stadtbus:plugin/lookup@1."];
+const IMPORTS: &[&str] = &[
+    "stadtbus:plugin/types@1.",
+    "stadtbus:plugin/log@1.",
+    "stadtbus:plugin/lookup@1.",
+];
 /// Names of refused imports that are listed.
 const IMPORTS_LISTED_MAX: usize = 20;
 
@@ -101,7 +105,10 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
     if component.len() > COMPONENT_BYTES_MAX {
         return Err(PluginError::new(
             "SB-4004",
-            format!("the component has {} bytes; {COMPONENT_BYTES_MAX} are allowed", component.len()),
+            format!(
+                "the component has {} bytes; {COMPONENT_BYTES_MAX} are allowed",
+                component.len()
+            ),
         )
         .hint("build with optimisation and without debug information: stadtbus plugin build"));
     }
@@ -109,14 +116,20 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
     for (what, max, count) in RULES {
         let count = count(&report.counts);
         if count > *max {
-            return Err(PluginError::new("SB-4006", format!("the component has {count} {what}; {max} are allowed")));
+            return Err(PluginError::new(
+                "SB-4006",
+                format!("the component has {count} {what}; {max} are allowed"),
+            ));
         }
     }
     let memory_max = manifest.limits.memory_mib << 20;
     if report.counts.memory_bytes > memory_max {
         return Err(PluginError::new(
             "SB-4006",
-            format!("its memory starts with {} bytes; the manifest allows {memory_max}", report.counts.memory_bytes),
+            format!(
+                "its memory starts with {} bytes; the manifest allows {memory_max}",
+                report.counts.memory_bytes
+            ),
         )
         .hint("raise limits.memory_mib in the manifest (at most 64), or make static data smaller"));
     }
@@ -124,7 +137,10 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
     if !report.exports.iter().any(|name| name == manifest.export()) {
         return Err(PluginError::new(
             "SB-4003",
-            format!("the component does not export `{}`, which its manifest promises", manifest.export()),
+            format!(
+                "the component does not export `{}`, which its manifest promises",
+                manifest.export()
+            ),
         )
         .hint("check `role` and `world` in the manifest against the world the component was built for"));
     }
@@ -140,32 +156,51 @@ fn check_imports(imports: &[String]) -> Result<(), PluginError> {
     if refused.is_empty() {
         return Ok(());
     }
-    let listed = refused.iter().take(IMPORTS_LISTED_MAX).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    Err(PluginError::new("SB-4002", format!("the component imports what no plugin is given: {listed}"))
-        .hint("a plugin has no files, network, clock or randomness: build for wasm32-unknown-unknown, without WASI")
-        .names(refused))
+    let listed = refused
+        .iter()
+        .take(IMPORTS_LISTED_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    Err(PluginError::new(
+        "SB-4002",
+        format!("the component imports what no plugin is given: {listed}"),
+    )
+    .hint(
+        "a plugin has no files, network, clock or randomness: build for wasm32-unknown-unknown, without WASI",
+    )
+    .names(refused))
 }
 
 fn read(component: &[u8]) -> Result<Report, PluginError> {
     let malformed = |error: wasmparser::BinaryReaderError| {
         PluginError::new(
             "SB-4001",
-            format!("this is not a WebAssembly component: {} (at byte {})", shown_to(error.message(), 200), error.offset()),
+            format!(
+                "this is not a WebAssembly component: {} (at byte {})",
+                shown_to(error.message(), 200),
+                error.offset()
+            ),
         )
     };
     let mut walk = Walk::default();
     for payload in Parser::new(0).parse_all(component) {
         walk.see(&payload.map_err(malformed)?).map_err(malformed)?;
         if walk.is_core_module {
-            return Err(PluginError::new("SB-4001", "this is a core WebAssembly module, not a component")
-                .hint("stadtbus plugin build makes a component of it"));
+            return Err(
+                PluginError::new("SB-4001", "this is a core WebAssembly module, not a component")
+                    .hint("stadtbus plugin build makes a component of it"),
+            );
         }
         if walk.counts.depth > 16 {
             break;
         }
     }
     if walk.counts.depth == 0 {
-        return Err(PluginError::new("SB-4001", "this is not a WebAssembly component: it is empty"));
+        return Err(PluginError::new(
+            "SB-4001",
+            "this is not a WebAssembly component: it is empty",
+        ));
     }
     Ok(Report {
         digest: hex(&Sha256::digest(component)),
@@ -218,8 +253,12 @@ impl Walk {
                 for memory in section.clone() {
                     let memory = memory?;
                     counts.memories += 1;
-                    let page = 1u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
-                    counts.memory_bytes = counts.memory_bytes.saturating_add(memory.initial.saturating_mul(page));
+                    let page = 1u64
+                        .checked_shl(memory.page_size_log2.unwrap_or(16))
+                        .unwrap_or(u64::MAX);
+                    counts.memory_bytes = counts
+                        .memory_bytes
+                        .saturating_add(memory.initial.saturating_mul(page));
                 }
             }
             Payload::TableSection(section) => {
@@ -235,7 +274,10 @@ impl Walk {
         Ok(())
     }
 
-    fn see_imports(&mut self, section: &wasmparser::ComponentImportSectionReader<'_>) -> Result<(), wasmparser::BinaryReaderError> {
+    fn see_imports(
+        &mut self,
+        section: &wasmparser::ComponentImportSectionReader<'_>,
+    ) -> Result<(), wasmparser::BinaryReaderError> {
         self.counts.imports += u64::from(section.count());
         if self.depth == 1 {
             for import in section.clone() {
@@ -249,7 +291,10 @@ impl Walk {
         Ok(())
     }
 
-    fn see_exports(&mut self, section: &wasmparser::ComponentExportSectionReader<'_>) -> Result<(), wasmparser::BinaryReaderError> {
+    fn see_exports(
+        &mut self,
+        section: &wasmparser::ComponentExportSectionReader<'_>,
+    ) -> Result<(), wasmparser::BinaryReaderError> {
         self.counts.exports += u64::from(section.count());
         if self.depth == 1 {
             for export in section.clone() {

@@ -25,14 +25,24 @@ impl Tables {
     pub fn new<'a>(tables: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Self {
         let entries = |value: &Value| -> HashMap<String, Bytes> {
             match value {
-                Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), text(value))).collect(),
-                Value::Array(list) => {
-                    list.iter().enumerate().map(|(index, value)| (index.to_string(), text(value))).collect()
-                }
+                Value::Object(map) => map
+                    .iter()
+                    .map(|(key, value)| (key.clone(), text(value)))
+                    .collect(),
+                Value::Array(list) => list
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| (index.to_string(), text(value)))
+                    .collect(),
                 _ => HashMap::new(),
             }
         };
-        Self(Arc::new(tables.into_iter().map(|(name, value)| (name.to_owned(), entries(value))).collect()))
+        Self(Arc::new(
+            tables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), entries(value)))
+                .collect(),
+        ))
     }
 
     /// The entry as JSON text.

@@ -12,14 +12,44 @@ use crate::manifest::{Manifest, Role};
 
 /// Attributes only the host sets; an output that carries one tries to be somebody else's.
 const HOST_ATTRIBUTES: &[&str] = &[
-    "id", "source", "type", "specversion", "subject", "time", "datacontenttype", "dataschema", "data", "causationid",
-    "partner", "acceptedtime", "hops",
+    "id",
+    "source",
+    "type",
+    "specversion",
+    "subject",
+    "time",
+    "datacontenttype",
+    "dataschema",
+    "data",
+    "causationid",
+    "partner",
+    "acceptedtime",
+    "hops",
 ];
 /// Header fields that belong to the connection or to the bus.
 const HOST_HEADERS: &[&str] = &[
-    "host", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive", "te",
-    "trailer", "upgrade", "expect", "authorization", "cookie", "proxy-authorization", "proxy-connection", "forwarded",
-    "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "webhook-request-origin", "traceparent",
+    "host",
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "proxy-connection",
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "webhook-request-origin",
+    "traceparent",
     "tracestate",
 ];
 const HEADERS_MAX: usize = 32;
@@ -28,13 +58,20 @@ const KEY_BYTES_MAX: usize = 512;
 
 /// Checks an answer and makes it fit for use: fills in the media type of JSON data, bounds and cleans reasons, and
 /// keeps the state as it was on a rejection. Returns the size of the outputs.
-pub(crate) fn check(manifest: &Manifest, verdict: &mut Verdict, state: &mut StateChange) -> Result<u64, Failure> {
+pub(crate) fn check(
+    manifest: &Manifest,
+    verdict: &mut Verdict,
+    state: &mut StateChange,
+) -> Result<u64, Failure> {
     let limits = &manifest.limits;
     let output_bytes = size(verdict);
     if output_bytes > limits.output_bytes_max {
         return Err(Failure::new(
             "SB-4105",
-            format!("the plugin's output has {output_bytes} bytes; {} are allowed", limits.output_bytes_max),
+            format!(
+                "the plugin's output has {output_bytes} bytes; {} are allowed",
+                limits.output_bytes_max
+            ),
         ));
     }
     match verdict {
@@ -45,14 +82,22 @@ pub(crate) fn check(manifest: &Manifest, verdict: &mut Verdict, state: &mut Stat
             if drafts.len() as u64 > limits.outputs_max {
                 return Err(Failure::new(
                     "SB-4105",
-                    format!("the plugin made {} outputs; {} are allowed", drafts.len(), limits.outputs_max),
+                    format!(
+                        "the plugin made {} outputs; {} are allowed",
+                        drafts.len(),
+                        limits.outputs_max
+                    ),
                 ));
             }
             for (number, draft) in drafts.iter_mut().enumerate() {
                 check_draft(manifest, draft, number)?;
             }
         }
-        Verdict::Encoded { content_type, headers, .. } => {
+        Verdict::Encoded {
+            content_type,
+            headers,
+            ..
+        } => {
             if manifest.role != Role::Encode {
                 return Err(malformed("only an encoder may answer with an encoded message"));
             }
@@ -69,17 +114,31 @@ pub(crate) fn check(manifest: &Manifest, verdict: &mut Verdict, state: &mut Stat
 }
 
 fn size(verdict: &Verdict) -> u64 {
-    let pairs = |list: &[(String, String)]| list.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let pairs = |list: &[(String, String)]| {
+        list.iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>()
+    };
     let text = |value: &Option<String>| value.as_ref().map_or(0, String::len);
     let bytes = match verdict {
         Verdict::Events(drafts) => drafts
             .iter()
             .map(|d| {
-                d.ty.len() + text(&d.key) + text(&d.subject) + text(&d.time) + text(&d.datacontenttype)
-                    + text(&d.dataschema) + pairs(&d.extensions) + d.data.as_ref().map_or(0, bytes::Bytes::len)
+                d.ty.len()
+                    + text(&d.key)
+                    + text(&d.subject)
+                    + text(&d.time)
+                    + text(&d.datacontenttype)
+                    + text(&d.dataschema)
+                    + pairs(&d.extensions)
+                    + d.data.as_ref().map_or(0, bytes::Bytes::len)
             })
             .sum(),
-        Verdict::Encoded { content_type, body, headers } => content_type.len() + body.len() + pairs(headers),
+        Verdict::Encoded {
+            content_type,
+            body,
+            headers,
+        } => content_type.len() + body.len() + pairs(headers),
         Verdict::Drop(reason) | Verdict::Reject(reason) => reason.code.len() + reason.text.len(),
     };
     bytes as u64
@@ -90,14 +149,29 @@ fn check_draft(manifest: &Manifest, draft: &mut Draft, number: usize) -> Result<
     if !manifest.produces.iter().any(|ty| ty.as_str() == draft.ty) {
         return Err(Failure::new(
             "SB-4111",
-            format!("output {nth} is of the type `{}`, which the manifest does not list under `produces`", shown_to(&draft.ty, 80)),
+            format!(
+                "output {nth} is of the type `{}`, which the manifest does not list under `produces`",
+                shown_to(&draft.ty, 80)
+            ),
         ));
     }
-    if draft.key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES_MAX) {
-        return Err(malformed(&format!("the key of output {nth} must have 1 to {KEY_BYTES_MAX} bytes")));
+    if draft
+        .key
+        .as_ref()
+        .is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES_MAX)
+    {
+        return Err(malformed(&format!(
+            "the key of output {nth} must have 1 to {KEY_BYTES_MAX} bytes"
+        )));
     }
-    if let Some((name, _)) = draft.extensions.iter().find(|(name, _)| HOST_ATTRIBUTES.contains(&name.as_str())) {
-        return Err(malformed(&format!("output {nth} sets `{name}` as an extension; only the bus sets that")));
+    if let Some((name, _)) = draft
+        .extensions
+        .iter()
+        .find(|(name, _)| HOST_ATTRIBUTES.contains(&name.as_str()))
+    {
+        return Err(malformed(&format!(
+            "output {nth} sets `{name}` as an extension; only the bus sets that"
+        )));
     }
     if draft.data.is_some() && draft.datacontenttype.is_none() {
         draft.datacontenttype = Some("application/json".to_owned());
@@ -121,7 +195,10 @@ fn check_draft(manifest: &Manifest, draft: &mut Draft, number: usize) -> Result<
     }
     match event.build() {
         Ok(_) => Ok(()),
-        Err(error) => Err(malformed(&format!("output {nth} is not an event: {}", error.detail()))),
+        Err(error) => Err(malformed(&format!(
+            "output {nth} is not an event: {}",
+            error.detail()
+        ))),
     }
 }
 
@@ -131,15 +208,28 @@ fn check_message(content_type: &str, headers: &[(String, String)]) -> Result<(),
         return Err(malformed("the content type of the message is not a media type"));
     }
     if headers.len() > HEADERS_MAX {
-        return Err(malformed(&format!("the message has more than {HEADERS_MAX} header fields")));
+        return Err(malformed(&format!(
+            "the message has more than {HEADERS_MAX} header fields"
+        )));
     }
     for (name, value) in headers {
-        let token = !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let token = !name.is_empty()
+            && name.len() <= 64
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !token || value.len() > HEADER_VALUE_BYTES_MAX || !printable(value) {
-            return Err(malformed("the message has a header field that is not printable ASCII or too long"));
+            return Err(malformed(
+                "the message has a header field that is not printable ASCII or too long",
+            ));
         }
-        if HOST_HEADERS.iter().any(|mine| name.eq_ignore_ascii_case(mine)) || name.to_ascii_lowercase().starts_with("ce-") {
-            return Err(malformed(&format!("the message sets the header field `{}`; only the bus sets that", shown_to(name, 64))));
+        if HOST_HEADERS.iter().any(|mine| name.eq_ignore_ascii_case(mine))
+            || name.to_ascii_lowercase().starts_with("ce-")
+        {
+            return Err(malformed(&format!(
+                "the message sets the header field `{}`; only the bus sets that",
+                shown_to(name, 64)
+            )));
         }
     }
     Ok(())
@@ -148,9 +238,14 @@ fn check_message(content_type: &str, headers: &[(String, String)]) -> Result<(),
 fn check_reason(reason: &mut Reason) -> Result<(), Failure> {
     let sound = !reason.code.is_empty()
         && reason.code.len() <= 64
-        && reason.code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
+        && reason
+            .code
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.');
     if !sound {
-        return Err(malformed("the code of the reason must be 1 to 64 characters of a-z, 0-9, - and ."));
+        return Err(malformed(
+            "the code of the reason must be 1 to 64 characters of a-z, 0-9, - and .",
+        ));
     }
     reason.text = shown_to(&reason.text, REASON_TEXT_CHARS_MAX);
     Ok(())
@@ -162,9 +257,16 @@ fn check_state(manifest: &Manifest, state: &StateChange) -> Result<(), Failure> 
         (StateChange::Put(bytes), Some(spec)) if bytes.len() as u64 <= spec.bytes_max => Ok(()),
         (StateChange::Put(bytes), Some(spec)) => Err(Failure::new(
             "SB-4110",
-            format!("the plugin's state has {} bytes; {} are allowed", bytes.len(), spec.bytes_max),
+            format!(
+                "the plugin's state has {} bytes; {} are allowed",
+                bytes.len(),
+                spec.bytes_max
+            ),
         )),
-        (_, None) => Err(Failure::new("SB-4110", "the plugin changes state, but its manifest declares none")),
+        (_, None) => Err(Failure::new(
+            "SB-4110",
+            "the plugin changes state, but its manifest declares none",
+        )),
     }
 }
 

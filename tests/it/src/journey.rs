@@ -40,7 +40,7 @@ async fn settled(world: &World, id: &str) -> Value {
         };
         let all = ["amt-bekommt", "amt-lehnt-ab", "amt-filtert", "amt-holt"]
             .iter()
-            .all(|id| ended(&id));
+            .all(ended);
         if all {
             Ok(journey)
         } else {

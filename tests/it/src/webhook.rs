@@ -124,7 +124,7 @@ async fn a_receiver_that_is_gone_is_left_alone() {
             .into_iter()
             .find(|one| one.to_string().contains("amt-hook"));
         found
-            .filter(|one| one.to_string().contains("paused"))
+            .filter(|one| one["paused"]["code"] == json!("SB-3005"))
             .ok_or_else(|| stadtbus_harness::Failure::new(text))
     })
     .await;

@@ -7,7 +7,10 @@ const FUNCTION_LINES_MAX: usize = 70;
 const MAIN_LINES_MAX: usize = 120;
 
 /// Files that may be longer, each with its reason.
-const LONG_FILES: &[(&str, &str)] = &[];
+const LONG_FILES: &[(&str, &str)] = &[(
+    "event/src/json/tests.rs",
+    "one table of what the JSON format refuses, read against the specification as a whole",
+)];
 
 /// The one place where `unsafe` is the only way, with its reason.
 const UNSAFE: &[(&str, &str)] = &[(

@@ -189,7 +189,11 @@ pub(super) async fn all_or_nothing_is_written(fixture: Arc<dyn Fixture>) -> Outc
         .write_all(vec![put("c", "4").expect(Expect::Absent)])
         .await?;
     same("nothing to write", &cells.write_all(vec![]).await?, &vec![])?;
+    bounds_of_one_write(&*cells).await
+}
 
+async fn bounds_of_one_write(cells: &dyn Cells) -> Outcome {
+    let put = |key: &str, value: &str| CellWrite::put(key, value.to_owned());
     let twice = cells.write_all(vec![put("a", "5"), put("a", "6")]).await;
     that(
         matches!(twice, Err(BrokerError::Refused(_))),

@@ -7,7 +7,8 @@ use crate::error::{PluginError, shown_to};
 use crate::limits::{self, Bound};
 
 const KEYS: &[&str] = &[
-    "plugin", "partner", "version", "title", "role", "world", "language", "consumes", "produces", "state", "tables", "limits",
+    "plugin", "partner", "version", "title", "role", "world", "language", "consumes", "produces", "state",
+    "tables", "limits",
 ];
 const STATE_KEYS: &[&str] = &["key", "ttl_s", "bytes_max"];
 const LIMIT_KEYS: &[&str] = &["deadline_ms", "memory_mib", "output_bytes_max", "outputs_max"];
@@ -22,9 +23,13 @@ impl Manifest {
     /// one, a value outside its bounds, or a combination that makes no sense for the role.
     pub fn parse(yaml: &str) -> Result<Self, PluginError> {
         if yaml.len() > limits::MANIFEST_BYTES_MAX {
-            return Err(invalid(format!("it is larger than {} bytes", limits::MANIFEST_BYTES_MAX)));
+            return Err(invalid(format!(
+                "it is larger than {} bytes",
+                limits::MANIFEST_BYTES_MAX
+            )));
         }
-        let value: Value = serde_saphyr::from_str(yaml).map_err(|error| invalid(format!("it is not YAML: {}", first_line(&error.to_string()))))?;
+        let value: Value = serde_saphyr::from_str(yaml)
+            .map_err(|error| invalid(format!("it is not YAML: {}", first_line(&error.to_string()))))?;
         check_keys(&value, "", KEYS)?;
         check_keys(value.get("state").unwrap_or(&Value::Null), "state.", STATE_KEYS)?;
         check_keys(value.get("limits").unwrap_or(&Value::Null), "limits.", LIMIT_KEYS)?;
@@ -39,7 +44,9 @@ impl Manifest {
 
     fn check(&self) -> Result<(), PluginError> {
         if !is_name(&self.plugin, 40) {
-            return Err(invalid("`plugin` must be 1 to 40 characters of a-z, 0-9 and -, beginning with a letter"));
+            return Err(invalid(
+                "`plugin` must be 1 to 40 characters of a-z, 0-9 and -, beginning with a letter",
+            ));
         }
         if self.version.is_empty() || self.version.len() > 40 {
             return Err(invalid("`version` must be 1 to 40 characters"));
@@ -48,11 +55,15 @@ impl Manifest {
             return Err(invalid("`title` must be at most 200 characters"));
         }
         if !is_name(&self.language, 20) {
-            return Err(invalid("`language` must be a word such as rust, javascript or python"));
+            return Err(invalid(
+                "`language` must be a word such as rust, javascript or python",
+            ));
         }
         self.check_types()?;
         if self.tables.len() > TABLES_MAX || self.tables.iter().any(|table| !is_name(table, 40)) {
-            return Err(invalid(format!("`tables` must be at most {TABLES_MAX} names of a-z, 0-9 and -")));
+            return Err(invalid(format!(
+                "`tables` must be at most {TABLES_MAX} names of a-z, 0-9 and -"
+            )));
         }
         self.limits.check()?;
         self.state.as_ref().map_or(Ok(()), StateSpec::check)
@@ -60,17 +71,27 @@ impl Manifest {
 
     fn check_types(&self) -> Result<(), PluginError> {
         if self.consumes.len() > TYPES_MAX || self.produces.len() > TYPES_MAX {
-            return Err(invalid(format!("`consumes` and `produces` may name at most {TYPES_MAX} types each")));
+            return Err(invalid(format!(
+                "`consumes` and `produces` may name at most {TYPES_MAX} types each"
+            )));
         }
         let (consumes, produces) = (!self.consumes.is_empty(), !self.produces.is_empty());
         match self.role {
-            Role::Decode if consumes => Err(invalid("a decode plugin takes foreign bytes: it has no `consumes`")),
-            Role::Decode if !produces => Err(invalid("a decode plugin must list the event types it makes under `produces`")),
-            Role::Transform if !consumes || !produces => {
-                Err(invalid("a transform plugin must list its event types under `consumes` and `produces`"))
-            }
-            Role::Encode if !consumes => Err(invalid("an encode plugin must list its event types under `consumes`")),
-            Role::Encode if produces => Err(invalid("an encode plugin makes foreign bytes: it has no `produces`")),
+            Role::Decode if consumes => Err(invalid(
+                "a decode plugin takes foreign bytes: it has no `consumes`",
+            )),
+            Role::Decode if !produces => Err(invalid(
+                "a decode plugin must list the event types it makes under `produces`",
+            )),
+            Role::Transform if !consumes || !produces => Err(invalid(
+                "a transform plugin must list its event types under `consumes` and `produces`",
+            )),
+            Role::Encode if !consumes => Err(invalid(
+                "an encode plugin must list its event types under `consumes`",
+            )),
+            Role::Encode if produces => Err(invalid(
+                "an encode plugin makes foreign bytes: it has no `produces`",
+            )),
             Role::Decode | Role::Transform | Role::Encode => Ok(()),
         }
     }
@@ -80,7 +101,11 @@ impl Limits {
     fn check(&self) -> Result<(), PluginError> {
         within("limits.deadline_ms", self.deadline_ms, limits::DEADLINE_MS)?;
         within("limits.memory_mib", self.memory_mib, limits::MEMORY_MIB)?;
-        within("limits.output_bytes_max", self.output_bytes_max, limits::OUTPUT_BYTES)?;
+        within(
+            "limits.output_bytes_max",
+            self.output_bytes_max,
+            limits::OUTPUT_BYTES,
+        )?;
         within("limits.outputs_max", self.outputs_max, limits::OUTPUTS)
     }
 }
@@ -90,13 +115,20 @@ impl StateSpec {
         within("state.ttl_s", self.ttl_s, limits::STATE_TTL_S)?;
         within("state.bytes_max", self.bytes_max, limits::STATE_BYTES)?;
         let sound = match self.key.strip_prefix("attribute:") {
-            Some(name) => !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()),
-            None => self.key == "const" || (self.key.len() > 1 && self.key.starts_with('/') && self.key.len() <= 200),
+            Some(name) => {
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            }
+            None => {
+                self.key == "const"
+                    || (self.key.len() > 1 && self.key.starts_with('/') && self.key.len() <= 200)
+            }
         };
         if sound {
             return Ok(());
         }
-        Err(invalid("`state.key` must be a JSON Pointer such as /id, attribute:<name> such as attribute:subject, or const"))
+        Err(invalid(
+            "`state.key` must be a JSON Pointer such as /id, attribute:<name> such as attribute:subject, or const",
+        ))
     }
 }
 
@@ -108,13 +140,19 @@ fn within(name: &str, value: u64, bound: Bound) -> Result<(), PluginError> {
     if (bound.min..=bound.max).contains(&value) {
         return Ok(());
     }
-    Err(invalid(format!("`{name}` is {value}; it must be between {} and {}", bound.min, bound.max)))
+    Err(invalid(format!(
+        "`{name}` is {value}; it must be between {} and {}",
+        bound.min, bound.max
+    )))
 }
 
 fn check_keys(value: &Value, prefix: &str, known: &[&str]) -> Result<(), PluginError> {
     let Value::Object(map) = value else {
         if prefix.is_empty() || !value.is_null() {
-            return Err(invalid(format!("`{}` must be a mapping", prefix.trim_end_matches('.'))));
+            return Err(invalid(format!(
+                "`{}` must be a mapping",
+                prefix.trim_end_matches('.')
+            )));
         }
         return Ok(());
     };
@@ -142,7 +180,9 @@ fn closest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
 fn is_name(text: &str, bytes_max: usize) -> bool {
     text.len() <= bytes_max
         && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn first_line(text: &str) -> String {

@@ -16,7 +16,9 @@ use crate::limits::STATE_KEY_BYTES_MAX;
 /// not a string, number or boolean there, or a key of more than [`STATE_KEY_BYTES_MAX`] bytes. Running the plugin
 /// without state instead would silently give wrong answers.
 pub fn state_key(manifest: &Manifest, input: &Input<'_>) -> Result<Option<String>, Failure> {
-    let Some(state) = &manifest.state else { return Ok(None) };
+    let Some(state) = &manifest.state else {
+        return Ok(None);
+    };
     let key = if state.key == "const" {
         Some("const".to_owned())
     } else if let Some(name) = state.key.strip_prefix("attribute:") {
@@ -29,17 +31,25 @@ pub fn state_key(manifest: &Manifest, input: &Input<'_>) -> Result<Option<String
             Input::Event(event) => event.data().map_or(&[], |data| data),
             Input::Raw { bytes, .. } => bytes,
         };
-        serde_json::from_slice::<Value>(bytes).ok().and_then(|json| scalar(json.pointer(&state.key)?))
+        serde_json::from_slice::<Value>(bytes)
+            .ok()
+            .and_then(|json| scalar(json.pointer(&state.key)?))
     };
     match key {
         Some(key) if key.is_empty() || key.len() > STATE_KEY_BYTES_MAX => Err(Failure::new(
             "SB-4112",
-            format!("the state key `{}` of this input is empty or longer than {STATE_KEY_BYTES_MAX} bytes", state.key),
+            format!(
+                "the state key `{}` of this input is empty or longer than {STATE_KEY_BYTES_MAX} bytes",
+                state.key
+            ),
         )),
         Some(key) => Ok(Some(key)),
         None => Err(Failure::new(
             "SB-4112",
-            format!("this input has no string, number or boolean at the state key `{}`", state.key),
+            format!(
+                "this input has no string, number or boolean at the state key `{}`",
+                state.key
+            ),
         )),
     }
 }

@@ -52,7 +52,11 @@ impl Bounds {
     fn grow(&mut self, from: usize, bytes: usize) -> Option<bool> {
         let memory_end = core::arch::wasm32::memory_size(0) * PAGE_BYTES;
         let contiguous = self.end == memory_end;
-        let missing = if contiguous { from.checked_add(bytes)? - self.end } else { bytes.checked_add(16)? };
+        let missing = if contiguous {
+            from.checked_add(bytes)? - self.end
+        } else {
+            bytes.checked_add(16)?
+        };
         let pages = missing.max(STEP_BYTES).div_ceil(PAGE_BYTES);
         if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
             return None;
@@ -81,7 +85,9 @@ impl Bounds {
         if at + old != self.next {
             return false;
         }
-        let Some(wanted) = at.checked_add(new) else { return false };
+        let Some(wanted) = at.checked_add(new) else {
+            return false;
+        };
         if wanted > self.end {
             let memory_end = core::arch::wasm32::memory_size(0) * PAGE_BYTES;
             if self.end != memory_end || self.grow(at, new).is_none() {
@@ -100,7 +106,9 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: one thread, no reentrance (see above).
         let bounds = unsafe { &mut *self.0.get() };
-        bounds.take(layout).map_or(core::ptr::null_mut(), |at| at as *mut u8)
+        bounds
+            .take(layout)
+            .map_or(core::ptr::null_mut(), |at| at as *mut u8)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

@@ -17,7 +17,11 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(given: types::Context) -> Self {
-        Self { config: given.config, state: given.state, change: types::StateChange::Unchanged }
+        Self {
+            config: given.config,
+            state: given.state,
+            change: types::StateChange::Unchanged,
+        }
     }
 
     pub(crate) fn into_change(self) -> types::StateChange {
@@ -29,7 +33,11 @@ impl Context {
     /// # Errors
     /// Rejects the input with `config-unreadable` if the configuration does not have the form of `T`.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T, Stop> {
-        read_json(&self.config, "config-unreadable", "the configuration of the plugin")
+        read_json(
+            &self.config,
+            "config-unreadable",
+            "the configuration of the plugin",
+        )
     }
 
     /// What this plugin stored last under the state key of this input; `None` when there is nothing yet.
@@ -55,8 +63,8 @@ impl Context {
     /// # Errors
     /// Rejects the input with `state-unwritable` if `value` has no JSON form.
     pub fn put_state<T: Serialize>(&mut self, value: &T) -> Result<(), Stop> {
-        let bytes =
-            serde_json::to_vec(value).map_err(|_| reject("state-unwritable", "the new state has no JSON form"))?;
+        let bytes = serde_json::to_vec(value)
+            .map_err(|_| reject("state-unwritable", "the new state has no JSON form"))?;
         self.put_state_bytes(bytes);
         Ok(())
     }

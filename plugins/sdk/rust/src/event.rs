@@ -42,7 +42,10 @@ impl Event {
     /// The value of one extension attribute in its canonical string form.
     #[must_use]
     pub fn extension(&self, name: &str) -> Option<&str> {
-        self.extensions.iter().find(|(each, _)| each == name).map(|(_, value)| value.as_str())
+        self.extensions
+            .iter()
+            .find(|(each, _)| each == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -82,6 +85,9 @@ pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8], code: &str, what: &st
             serde_json::error::Category::Data => "does not have the expected form",
             _ => "is not valid JSON",
         };
-        reject(code, format!("{what} {kind} (line {}, column {})", error.line(), error.column()))
+        reject(
+            code,
+            format!("{what} {kind} (line {}, column {})", error.line(), error.column()),
+        )
     })
 }

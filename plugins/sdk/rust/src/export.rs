@@ -59,7 +59,11 @@ pub mod adapter {
     #[must_use]
     pub fn decode<P: Decode>(raw: types::Raw, given: types::Context) -> types::Answer {
         log_panics();
-        let raw = Raw { content_type: raw.content_type, received: raw.received, bytes: raw.bytes };
+        let raw = Raw {
+            content_type: raw.content_type,
+            received: raw.received,
+            bytes: raw.bytes,
+        };
         let mut context = Context::new(given);
         let answer = P::decode(&raw, &mut context);
         publishing(answer, context)
@@ -85,7 +89,10 @@ pub mod adapter {
             Err(Stop::Drop(reason)) => types::EncodeVerdict::Drop(reason_of(reason)),
             Err(Stop::Reject(reason)) => types::EncodeVerdict::Reject(reason_of(reason)),
         };
-        types::EncodeAnswer { verdict, state: context.into_change() }
+        types::EncodeAnswer {
+            verdict,
+            state: context.into_change(),
+        }
     }
 
     fn publishing(answer: Answer, context: Context) -> types::Answer {
@@ -94,7 +101,10 @@ pub mod adapter {
             Err(Stop::Drop(reason)) => types::Verdict::Drop(reason_of(reason)),
             Err(Stop::Reject(reason)) => types::Verdict::Reject(reason_of(reason)),
         };
-        types::Answer { verdict, state: context.into_change() }
+        types::Answer {
+            verdict,
+            state: context.into_change(),
+        }
     }
 
     fn event_of(event: types::Event) -> Event {
@@ -106,13 +116,20 @@ pub mod adapter {
             time: event.time,
             datacontenttype: event.datacontenttype,
             dataschema: event.dataschema,
-            extensions: event.extensions.into_iter().map(|each| (each.name, each.value)).collect(),
+            extensions: event
+                .extensions
+                .into_iter()
+                .map(|each| (each.name, each.value))
+                .collect(),
             data: event.data,
         }
     }
 
     fn reason_of(reason: Reason) -> types::Reason {
-        types::Reason { code: reason.code, text: reason.text }
+        types::Reason {
+            code: reason.code,
+            text: reason.text,
+        }
     }
 
     /// A panic becomes a trap without a word; its place in the source is what the author needs. The message stays
@@ -120,7 +137,12 @@ pub mod adapter {
     fn log_panics() {
         std::panic::set_hook(Box::new(|panic| {
             if let Some(place) = panic.location() {
-                crate::log::error(format!("panicked at {}:{}:{}", place.file(), place.line(), place.column()));
+                crate::log::error(format!(
+                    "panicked at {}:{}:{}",
+                    place.file(),
+                    place.line(),
+                    place.column()
+                ));
             }
         }));
     }

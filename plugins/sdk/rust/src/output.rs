@@ -30,12 +30,18 @@ pub enum Stop {
 
 /// "Nothing to publish for this input, because …"
 pub fn drop(code: impl Into<String>, text: impl Into<String>) -> Stop {
-    Stop::Drop(Reason { code: code.into(), text: text.into() })
+    Stop::Drop(Reason {
+        code: code.into(),
+        text: text.into(),
+    })
 }
 
 /// "This input is unusable, because …"
 pub fn reject(code: impl Into<String>, text: impl Into<String>) -> Stop {
-    Stop::Reject(Reason { code: code.into(), text: text.into() })
+    Stop::Reject(Reason {
+        code: code.into(),
+        text: text.into(),
+    })
 }
 
 /// The events to publish, in order. Made from one [`Draft`] or a `Vec` of them with `.into()`.
@@ -105,7 +111,10 @@ impl Draft {
     /// An extension attribute; `value` in its canonical string form.
     #[must_use]
     pub fn extension(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.extensions.push(types::Attribute { name: name.into(), value: value.into() });
+        self.0.extensions.push(types::Attribute {
+            name: name.into(),
+            value: value.into(),
+        });
         self
     }
 
@@ -114,8 +123,8 @@ impl Draft {
     /// # Errors
     /// Rejects the input with `data-unwritable` if `value` has no JSON form (a map whose keys are no strings, …).
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, Stop> {
-        let bytes =
-            serde_json::to_vec(value).map_err(|_| reject("data-unwritable", "the output has no JSON form"))?;
+        let bytes = serde_json::to_vec(value)
+            .map_err(|_| reject("data-unwritable", "the output has no JSON form"))?;
         self.0.datacontenttype = Some("application/json".to_owned());
         self.0.data = Some(bytes);
         Ok(self)
@@ -143,13 +152,20 @@ pub struct Encoded(types::Encoded);
 impl Encoded {
     /// A message of this media type.
     pub fn new(media_type: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
-        Self(types::Encoded { content_type: media_type.into(), headers: Vec::new(), body: body.into() })
+        Self(types::Encoded {
+            content_type: media_type.into(),
+            headers: Vec::new(),
+            body: body.into(),
+        })
     }
 
     /// One more header field. Fields that steer the connection are the bus's and are refused.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.headers.push(types::Attribute { name: name.into(), value: value.into() });
+        self.0.headers.push(types::Attribute {
+            name: name.into(),
+            value: value.into(),
+        });
         self
     }
 }

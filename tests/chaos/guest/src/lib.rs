@@ -6,8 +6,13 @@ struct PassOn;
 
 impl Transform for PassOn {
     fn transform(event: &Event, _context: &mut Context) -> Answer {
-        let data = event.data.clone().ok_or_else(|| reject("no-data", "the event has no data"))?;
-        Ok(Draft::new("de.pruefstand.abl.probe.derived.v1").data("application/json", data).into())
+        let data = event
+            .data
+            .clone()
+            .ok_or_else(|| reject("no-data", "the event has no data"))?;
+        Ok(Draft::new("de.pruefstand.abl.probe.derived.v1")
+            .data("application/json", data)
+            .into())
     }
 }
 

@@ -36,7 +36,7 @@ impl Transform for Plugin {
                 core::hint::spin_loop();
             },
             Some("memory") => {
-                let greedy = vec![1_u8; 64 << 20];
+                let greedy = core::hint::black_box(vec![1_u8; 64 << 20]);
                 Ok(Draft::new(FOLLOWING)
                     .json(&following(Some(greedy.len().to_string())))?
                     .into())

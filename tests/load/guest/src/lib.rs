@@ -92,7 +92,10 @@ struct MeterMap;
 
 impl Transform for MeterMap {
     fn transform(event: &Event, _context: &mut Context) -> Answer {
-        let data = event.data.as_deref().ok_or_else(|| reject("no-data", "the event has no data"))?;
+        let data = event
+            .data
+            .as_deref()
+            .ok_or_else(|| reject("no-data", "the event has no data"))?;
         let reading: Reading<'_> = serde_json::from_slice(data)
             .map_err(|_| reject("data-unreadable", "the data is not a meter reading"))?;
         let mapped = Mapped {
@@ -110,7 +113,10 @@ impl Transform for MeterMap {
                 postal_code: reading.anschrift.plz,
                 town: reading.anschrift.ort,
             },
-            location: Point { r#type: "Point", coordinates: [reading.lage.lon, reading.lage.lat] },
+            location: Point {
+                r#type: "Point",
+                coordinates: [reading.lage.lon, reading.lage.lat],
+            },
             note: reading.bemerkung,
             mandant: "map",
             timestamp: event.time.as_deref().unwrap_or(reading.abgelesen_am),

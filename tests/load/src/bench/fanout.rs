@@ -67,25 +67,22 @@ pub(crate) async fn fanout(row: Row, setting: Setting) -> Outcome<Row> {
     let (spent, elapsed) = (meter.read(), from.elapsed());
     let rate = per_second(received.load(Relaxed) - before, elapsed);
     let row = rig.costs(row.rate(rate).latency(latencies), spent);
-    let sent = load.end().await?;
+    let sent = load.end().await;
     over.store(true, Relaxed);
     keeper.abort();
-    let mut errors = sent.errors();
-    let mut trouble = sent.trouble();
+    // A reader that failed is why publishing stalls, so it is asked first.
     while let Some(done) = readers.join_next().await {
-        if let Err(failure) = done
-            .map_err(|error| Failure::new(error.to_string()))
-            .and_then(|done| done)
-        {
-            errors += 1;
-            trouble.get_or_insert(failure.to_string());
-        }
+        done.map_err(|error| Failure::new(error.to_string()))??;
     }
-    let row = row.errors(errors);
-    Ok(match trouble {
-        Some(trouble) => row.note(trouble),
-        None => row.note("events_per_s counts deliveries"),
-    })
+    let sent = match sent {
+        Ok(sent) => sent,
+        Err(failure) => return Err(failure.while_(rig.behind().await)),
+    };
+    let row = row.errors(sent.errors());
+    Ok(row.note(
+        sent.trouble()
+            .unwrap_or_else(|| "events_per_s counts deliveries".to_owned()),
+    ))
 }
 
 fn name(index: usize) -> String {

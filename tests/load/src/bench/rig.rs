@@ -25,6 +25,8 @@ const STORE_BYTES_MAX: u64 = 24 << 30;
 /// The bus's own limit per log.
 const LOG_BYTES_MAX: u64 = 2 << 30;
 
+const BEHIND_SHOWN_MAX: usize = 3;
+
 /// A bus takes over subscriptions within the time of its leases.
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -116,6 +118,32 @@ impl Rig {
             answer.status,
             answer.text()
         )))
+    }
+
+    /// Which subscriptions the bus says are behind, for the person who reads of a failure.
+    pub(crate) async fn behind(&self) -> String {
+        let status = async { self.world.operator().await?.get("/v1/status").await?.expect(200) };
+        let Ok(status) = status.await else {
+            return "the bus does not tell its state".to_owned();
+        };
+        let status = status.json();
+        let lanes = status
+            .get("lanes")
+            .and_then(|lanes| lanes.as_array())
+            .cloned()
+            .unwrap_or_default();
+        let number = |lane: &serde_json::Value, name: &str| {
+            lane.get(name)
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or_default()
+        };
+        let behind: Vec<_> = lanes
+            .iter()
+            .filter(|lane| number(lane, "lag") > 0)
+            .map(ToString::to_string)
+            .collect();
+        let shown = behind.get(..BEHIND_SHOWN_MAX).unwrap_or(&behind).join(" ");
+        format!("{} subscriptions behind: {shown}", behind.len())
     }
 
     pub(crate) fn meter(&self) -> Meter {

@@ -1,0 +1,15 @@
+;; Copies 15 MiB within its memory again and again.
+(component
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+    (func $run (export "run") (param $at i32) (param $bytes i32) (result i32)
+      (drop (memory.grow (i32.const 239)))
+      (loop $again (memory.copy (i32.const 0) (i32.const 1) (i32.const 15728639)) (br $again))
+      (i32.const 0)
+    )
+  )
+  (core instance $i (instantiate $m))
+  (func (export "run") (param "input" (list u8)) (result (list u8))
+    (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+)

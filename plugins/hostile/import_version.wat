@@ -1,0 +1,15 @@
+;; Wants a version of our interface that does not exist.
+(component
+  (import "stadtbus:plugin/log@2.0.0" (instance))
+  (core module $m
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+    (func $run (export "run") (param $at i32) (param $bytes i32) (result i32)
+      (loop $again (br $again))
+      (i32.const 0)
+    )
+  )
+  (core instance $i (instantiate $m))
+  (func (export "run") (param "input" (list u8)) (result (list u8))
+    (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+)

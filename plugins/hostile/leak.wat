@@ -1,0 +1,23 @@
+;; Looks for what an earlier call left in its memory, its grown memory and its globals, and leaves something itself. Allowed; it must never find anything.
+(component
+  (core module $m
+    (data (i32.const 2048) "{\22drop\22:{\22code\22:\22done\22,\22text\22:\22nothing to do\22}}")
+    (global $seen (mut i32) (i32.const 0))
+    (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+    (func $run (export "run") (param $at i32) (param $bytes i32) (result i32)
+      (local $old i32)
+      (local.set $old (memory.grow (i32.const 2)))
+      (if (i32.or (i32.load (i32.const 60000)) (i32.or (i32.load (i32.const 150000)) (global.get $seen))) (then (unreachable)))
+      (i32.store (i32.const 60000) (i32.const 42))
+      (i32.store (i32.const 150000) (i32.const 42))
+      (global.set $seen (i32.const 42))
+      (i32.store (i32.const 1024) (i32.const 2048))
+      (i32.store (i32.const 1028) (i32.const 47))
+      (i32.const 1024)
+    )
+  )
+  (core instance $i (instantiate $m))
+  (func (export "run") (param "input" (list u8)) (result (list u8))
+    (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+)
