@@ -127,7 +127,7 @@ fn read(event: &Event) -> Result<Outage, Stop> {
 
 /// To the nearest thousand; below a thousand no number at all.
 fn rounded(customers: u64) -> (Option<u64>, String) {
-    if customers < 100 {
+    if customers < 1_000 {
         return (None, "unter 1000".to_owned());
     }
     let thousands = customers.saturating_add(500) / 1_000;
