@@ -1,6 +1,5 @@
 //! One run: start, load and faults, settle, verdict.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -95,7 +94,7 @@ async fn campaign(args: &Args, ledger: &Shared) -> Outcome<Run> {
         seed: open(ledger).seed(),
         verdict,
         kills,
-        dead: dead.values().sum(),
+        dead,
         fresh,
         load_time,
         time: start.elapsed(),
@@ -161,6 +160,3 @@ async fn watch(ledger: Shared) {
         );
     }
 }
-
-/// Dead letters by (subscription, event id).
-pub(crate) type Dead = HashMap<(String, String), u64>;

@@ -5,7 +5,7 @@
 //! seen is *lost*; what nobody claimed is *foreign*; what has other data than was sent is *corrupted*. At least once is the
 //! promise, so *duplicates* are counted and are no violation; that one event stands in the log twice is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 
 use crate::payload::{self, Hash};
 
@@ -38,6 +38,16 @@ pub(crate) struct Report<'a> {
     pub(crate) data: &'a [u8],
     /// Where it stands in the log, if the receiver is told.
     pub(crate) place: Option<Place>,
+}
+
+/// An event that the bus gave up on, with a reason.
+#[derive(Debug, Clone)]
+pub(crate) struct DeadLetter {
+    /// Whose receiver will not see it.
+    pub(crate) receiver: &'static str,
+    /// Which event it is, if it says so.
+    pub(crate) number: Option<u64>,
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -231,9 +241,12 @@ impl Ledger {
         claim.is_some_and(|claim| claim.received.iter().all(|received| *received > 0))
     }
 
-    /// Lays promises and reports side by side. `dead` are the (subscription, event id) that the bus says it has
-    /// dead-lettered with a reason: those are not lost.
-    pub(crate) fn verdict(&self, dead: &HashMap<(String, String), u64>) -> Verdict {
+    /// Lays promises and reports side by side. What the bus says it has dead-lettered with a reason is not lost.
+    pub(crate) fn verdict(&self, dead: &[DeadLetter]) -> Verdict {
+        let dead: HashSet<_> = dead
+            .iter()
+            .filter_map(|letter| Some((letter.receiver, letter.number?)))
+            .collect();
         let mut verdict = Verdict {
             claimed: self.claimed(),
             accepted: self.accepted,
@@ -252,7 +265,7 @@ impl Ledger {
                 continue;
             }
             for (subscription, received) in SUBSCRIPTIONS.iter().zip(claim.received) {
-                if received == 0 && !dead.contains_key(&((*subscription).to_owned(), id.clone())) {
+                if received == 0 && !dead.contains(&(*subscription, number)) {
                     verdict.lost.push(format!("{id} at {subscription}"));
                 }
             }

@@ -1,21 +1,21 @@
 //! The verdict as a table, and the dead letters it takes into account.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::Value;
 use stadtbus_harness::{Client, Outcome};
 
-use crate::campaign::Dead;
 use crate::faults::Kills;
-use crate::ledger::{SUBSCRIPTIONS, Verdict};
+use crate::ledger::{DeadLetter, SUBSCRIPTIONS, Verdict};
 
 /// One finished run.
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) verdict: Verdict,
     pub(crate) kills: Kills,
-    pub(crate) dead: u64,
+    pub(crate) dead: Vec<DeadLetter>,
     /// How long a fresh event took to all receivers; `None` if it did not get there.
     pub(crate) fresh: Option<Duration>,
     pub(crate) load_time: Duration,
@@ -76,7 +76,11 @@ impl Run {
                 "counted",
             );
         }
-        line("dead letters", self.dead.to_string(), "counted");
+        line("dead letters", self.dead.len().to_string(), "counted");
+        let reasons: BTreeSet<&str> = self.dead.iter().map(|letter| letter.reason.as_str()).collect();
+        for reason in reasons.iter().take(SHOWN_MAX) {
+            let _ = writeln!(table, "  {reason}");
+        }
         table.push_str(&self.closing());
         table
     }
@@ -97,22 +101,41 @@ impl Run {
     }
 }
 
-/// All dead letters, by (subscription, event id).
-pub(crate) async fn dead_letters(operator: &Client) -> Outcome<Dead> {
-    let mut dead = Dead::new();
-    for subscription in SUBSCRIPTIONS.iter().chain(&["probe-derive"]) {
+/// All dead letters. A derivation's letter stands for the derived event that its receiver will not see; the event inside a
+/// letter says by its data which one it is, for derived events have ids of the bus's own.
+pub(crate) async fn dead_letters(operator: &Client) -> Outcome<Vec<DeadLetter>> {
+    let mut dead = Vec::new();
+    let derivation = [("probe-derive", "probe-derived")];
+    for (subscription, receiver) in SUBSCRIPTIONS
+        .map(|name| (name, name))
+        .into_iter()
+        .chain(derivation)
+    {
         let path = format!("/v1/dead-letters?subscription={subscription}&limit={DEAD_LETTERS_MAX}");
         let answer = operator.get(&path).await?.expect(200)?.json();
-        let letters = answer
-            .as_array()
-            .or_else(|| answer.get("dead_letters").and_then(Value::as_array));
-        for letter in letters.into_iter().flatten() {
-            let id = letter
-                .pointer("/event/id")
-                .or_else(|| letter.get("id"))
-                .and_then(Value::as_str);
-            let key = ((*subscription).to_owned(), id.unwrap_or_default().to_owned());
-            *dead.entry(key).or_default() += 1;
+        let letters = answer.get("dead_letters").and_then(Value::as_array).cloned();
+        for letter in letters.unwrap_or_default() {
+            let text = |name: &str| {
+                letter
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let position = letter
+                .get("dead_letter")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
+            let shown = operator
+                .get(&format!("/v1/dead-letters/{position}"))
+                .await?
+                .expect(200)?
+                .json();
+            dead.push(DeadLetter {
+                receiver,
+                number: shown.pointer("/event/data/nr").and_then(Value::as_u64),
+                reason: format!("{subscription}: {} {}", text("code"), text("detail")),
+            });
         }
     }
     Ok(dead)

@@ -1,9 +1,7 @@
 //! The oracle itself, with fabricated histories: it must find what is wrong and let pass what is not.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashMap;
-
-use super::{Answer, Ledger, Place, Report, SUBSCRIPTIONS, Verdict};
+use super::{Answer, DeadLetter, Ledger, Place, Report, SUBSCRIPTIONS, Verdict};
 use crate::payload::{data, event_id};
 
 const SEED: u64 = 11;
@@ -68,7 +66,7 @@ fn receive(ledger: &mut Ledger, subscription: usize, number: u64, place: Option<
 }
 
 fn verdict(history: &[Happens]) -> Verdict {
-    ledger(history).verdict(&HashMap::new())
+    ledger(history).verdict(&[])
 }
 
 fn broken(verdict: &Verdict) -> Vec<(&'static str, usize)> {
@@ -191,7 +189,7 @@ fn data_under_another_id_is_corrupted() {
         data: data.as_bytes(),
         place: None,
     });
-    assert_eq!(broken(&ledger.verdict(&HashMap::new())), [("corrupted", 1)]);
+    assert_eq!(broken(&ledger.verdict(&[])), [("corrupted", 1)]);
 }
 
 #[test]
@@ -214,8 +212,23 @@ fn duplicates_are_counted_and_are_no_violation() {
 #[test]
 fn a_dead_letter_is_not_lost() {
     let ledger = ledger(&[Claim, Accepted(0, 1), Receives(0, 0), Receives(2, 0)]);
-    let dead = HashMap::from([((SUBSCRIPTIONS[1].to_owned(), event_id(SEED, 0)), 1)]);
-    assert_eq!(broken(&ledger.verdict(&dead)), []);
+    let dead = |receiver, number| DeadLetter {
+        receiver,
+        number,
+        reason: "SB-3008".to_owned(),
+    };
+    for (letter, expected) in [
+        (dead("probe-pull", Some(0)), vec![]),
+        (dead("probe-webhook", Some(0)), vec![("lost", 1)]),
+        (dead("probe-pull", Some(1)), vec![("lost", 1)]),
+        (dead("probe-pull", None), vec![("lost", 1)]),
+    ] {
+        assert_eq!(
+            broken(&ledger.verdict(std::slice::from_ref(&letter))),
+            expected,
+            "{letter:?}"
+        );
+    }
 }
 
 #[test]
@@ -227,5 +240,5 @@ fn what_is_open_goes_down_to_nothing() {
         receive(&mut seen, subscription, 1, None);
     }
     assert_eq!((seen.open(), seen.behind(), seen.is_met(0)), (0, 0, true));
-    assert_eq!(seen.verdict(&HashMap::new()).maybe_received, 1);
+    assert_eq!(seen.verdict(&[]).maybe_received, 1);
 }
