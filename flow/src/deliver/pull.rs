@@ -187,10 +187,12 @@ impl<T> Leases<T> {
     /// Takes back the items whose lease has run out, the longest overdue first.
     pub fn expire(&mut self, now: Instant) -> Vec<T> {
         let mut items = Vec::new();
-        while let Some(&(until, handle)) = self.by_end.first()
-            && until <= now
-        {
-            items.extend(self.settle(handle));
+        while self.by_end.first().is_some_and(|(until, _)| *until <= now) {
+            let ended = self
+                .by_end
+                .pop_first()
+                .and_then(|(_, handle)| self.by_handle.remove(&handle));
+            items.extend(ended.map(|lease| lease.item));
         }
         items
     }
