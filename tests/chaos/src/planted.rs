@@ -61,7 +61,7 @@ async fn build(target: &Path) -> Outcome<()> {
             "--package",
             "stadtbus",
             "--features",
-            "planted-bugs",
+            "stadtbus-flow/planted-bugs",
             "--target-dir",
         ])
         .arg(target)
