@@ -1,7 +1,7 @@
 //! What every task needs: broker, WebAssembly target, the bus, the plugins of the city. Each step looks first.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::nats;
 use crate::shell::{Done, Shell};
@@ -34,7 +34,7 @@ fn wasm_target(shell: &Shell) {
 
 fn plugins(shell: &Shell) -> Done {
     let stadtbus = shell.release_bin("stadtbus");
-    for dir in plugin_dirs(shell)? {
+    for dir in plugin_dirs(shell)?.into_iter().chain(guest_dirs(shell)) {
         shell.run_in(&dir, &stadtbus, &["plugin", "build", "."])?;
     }
     Ok(())
@@ -43,11 +43,28 @@ fn plugins(shell: &Shell) -> Done {
 /// Every folder of the city's plugins that has a manifest.
 pub(crate) fn plugin_dirs(shell: &Shell) -> Done<Vec<PathBuf>> {
     let parent = shell.root.join("plugins/krefeld");
-    let entries = fs::read_dir(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?;
-    let mut dirs: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
+    let dirs = folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?;
+    Ok(dirs
+        .into_iter()
         .filter(|dir| dir.join("plugin.yaml").is_file())
+        .collect())
+}
+
+/// The plugins that tests bring along: built here, where the network may still be asked.
+fn guest_dirs(shell: &Shell) -> Vec<PathBuf> {
+    let beside_tests = folders(&shell.root.join("tests")).unwrap_or_default();
+    let of_the_host = folders(&shell.root.join("plugins/host/tests/guests")).unwrap_or_default();
+    let dirs = beside_tests
+        .into_iter()
+        .map(|dir| dir.join("guest"))
+        .chain(of_the_host);
+    dirs.filter(|dir| dir.join("plugin.yaml").is_file()).collect()
+}
+
+fn folders(parent: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<_> = fs::read_dir(parent)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
-    dirs.sort();
-    Ok(dirs)
+    paths.sort();
+    Ok(paths)
 }

@@ -88,18 +88,9 @@ impl Stage {
                 "The bus stays up until Ctrl-C:"
             )
         );
-        println!(
-            "  {}  {}",
-            language.choose("Bus       ", "bus       "),
-            self.world.bus.base()
-        );
-        println!(
-            "  {}  {}",
-            language.choose("Broker    ", "broker    "),
-            self.world.nats.url()
-        );
-        for (name, url) in self.ears.urls() {
-            println!("  {:10}  {url}", name.chars().take(15).collect::<String>());
+        let own = [("Bus", self.world.bus.base()), ("Broker", self.world.nats.url())];
+        for (name, url) in own.into_iter().chain(self.ears.urls()) {
+            println!("  {name:16} {url}");
         }
         println!();
         println!(
