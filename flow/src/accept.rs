@@ -202,6 +202,10 @@ impl Acceptor {
             .and_then(|value| value.to_str().ok());
         let principal = self.verifier.verify(header)?;
         principal.require_publish()?;
+        // The token may be older than the city's opinion of the system.
+        let city = self.cities.current()?;
+        validate::registered(&city.registry, &principal)?;
+        validate::narrowed(&city.registry, &principal).require_publish()?;
         Ok(principal)
     }
 

@@ -105,7 +105,17 @@ pub async fn tell(
         .filter(|order| order.explain(&logged.event, now) == Decision::Match)
         .map(|order| order.key())
         .collect();
-    let outcomes = outcomes::read(broker, &logged, &matching).await?;
+    // Taken before the pages are read: a flush in between shows a fact twice at most, and that is sorted out.
+    let unwritten = unwritten(city, lanes, &logged);
+    let mut outcomes = outcomes::read(broker, &logged, &matching).await?;
+    for (key, facts) in unwritten {
+        let known: &mut Vec<Fact> = outcomes.entry(key).or_default();
+        for fact in facts {
+            if !known.contains(&fact) {
+                known.push(fact);
+            }
+        }
+    }
     let mut steps = acceptance(&logged);
     for order in &city.orders {
         subscription(&mut steps, order, &logged, now, &outcomes, lanes);
@@ -114,6 +124,18 @@ pub async fn tell(
         event: card(&logged),
         steps,
     })
+}
+
+/// What the lanes of this process know and have not written yet.
+fn unwritten(city: &LiveCity, lanes: Option<&Lanes>, logged: &Logged) -> Vec<(String, Vec<Fact>)> {
+    let lane = |order: &Arc<Order>| lanes.and_then(|lanes| lanes.lane(order.id().as_str()));
+    let facts =
+        |order: &Arc<Order>| Some((order.key(), lane(order)?.unwritten(&logged.log, logged.position)));
+    city.orders
+        .iter()
+        .filter_map(facts)
+        .filter(|(_, facts)| !facts.is_empty())
+        .collect()
 }
 
 fn card(logged: &Logged) -> EventCard {

@@ -150,8 +150,9 @@ impl Bus {
     }
 
     /// Starts half two.
-    pub(crate) fn start_dispatch(&self) {
+    pub(crate) async fn start_dispatch(&self) {
         if self.config.dispatch {
+            self.lanes.begin().await;
             self.keep(tokio::spawn(Arc::clone(&self.lanes).run()));
         }
     }

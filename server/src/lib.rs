@@ -85,7 +85,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .local_addr()
         .map_err(|error| StartError::new("SB-1006", error.to_string()))?;
     let bus = Arc::new(Bus::assemble(config, address).await?);
-    bus.start_dispatch();
+    bus.start_dispatch().await;
     let stop = CancellationToken::new();
     let serving = tokio::spawn(http::serve(listener, Arc::clone(&bus), stop.clone()));
     Ok(Running {

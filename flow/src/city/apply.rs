@@ -144,11 +144,9 @@ impl Cities {
     /// Makes the logs, and gives each new subscription its cursor before the city is in force, so that an event
     /// accepted right after is not missed.
     async fn prepare(&self, next: &LiveCity) -> Result<(), Refusal> {
+        self.ensure_logs(next).await?;
         let mut ends = BTreeMap::new();
         for partner in next.publishers() {
-            self.broker
-                .ensure_log(&partner_log_spec(&partner, &self.limits)?)
-                .await?;
             let log = log_of(&partner)?;
             ends.insert(log.clone(), self.broker.state(&log).await?.last);
         }
@@ -181,6 +179,16 @@ impl Cities {
                 Ok(_) | Err(stadtbus_broker::BrokerError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+
+    /// Makes the log of each publishing partner, or changes it to the limits that hold now.
+    pub(super) async fn ensure_logs(&self, city: &LiveCity) -> Result<(), Refusal> {
+        for partner in city.publishers() {
+            self.broker
+                .ensure_log(&partner_log_spec(&partner, &self.limits)?)
+                .await?;
         }
         Ok(())
     }

@@ -81,7 +81,10 @@ impl Cities {
             document.ok_or_else(|| Refusal::new("SB-1505", "The document of the city is missing."))?;
         let city: City =
             serde_json::from_slice(&document).map_err(|error| Refusal::new("SB-5002", error.to_string()))?;
-        self.compile(city).await
+        let city = self.compile(city).await?;
+        // The limits of this process's configuration hold, not those of the process that applied the city.
+        self.ensure_logs(&city).await?;
+        Ok(city)
     }
 
     /// Compiles contracts and plugins; changes nothing.

@@ -134,7 +134,7 @@ impl Dispatcher {
     }
 
     /// Into the dead letters, with payload, reason and attempts.
-    pub(crate) async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) {
+    pub async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) {
         match self.write_dead_letter(lane, &item, code, &detail).await {
             Ok(()) => self.end(lane, item, Outcome::DeadLettered, Some(code), Some(detail)),
             Err(error) => {
@@ -142,11 +142,6 @@ impl Dispatcher {
                 lane.put_back(item);
             }
         }
-    }
-
-    /// What a receiver rejects for good, with its reason.
-    pub async fn bury_rejected(&self, lane: &Lane, item: Item, reason: String) {
-        self.bury(lane, item, "SB-3009", reason).await;
     }
 
     async fn write_dead_letter(

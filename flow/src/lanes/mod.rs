@@ -40,7 +40,7 @@ pub use item::{AttemptNote, Item, Outcome};
 pub use lane::{Lane, Offer, Pause};
 use lease::{Holder, LeaseChange, Leases};
 use ledger::Ledger;
-pub use receive::{Handed, Settlement};
+pub use receive::{Burial, Handed, Settlement};
 use stadtbus_broker::{Broker, BrokerError, LogName};
 pub use standing::{Figures, Standing};
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -129,6 +129,11 @@ impl Lanes {
 
     fn feeds(&self) -> MutexGuard<'_, BTreeMap<LogName, Arc<Feed>>> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the first leases and starts the lanes, so that a process that says it is ready serves them.
+    pub async fn begin(&self) {
+        self.tend_leases().await;
     }
 
     /// Runs until [`Lanes::shutdown`]: leases, changes of the city, flushes.

@@ -22,6 +22,9 @@ pub struct Handed {
     pub logged: Arc<Logged>,
 }
 
+/// An event to bury, with the code and the reason.
+pub type Burial = (Item, &'static str, String);
+
 /// What a receiver does with the events it holds.
 #[derive(Debug, Clone)]
 pub enum Settlement {
@@ -79,20 +82,26 @@ impl Lane {
                 }
             }
         }
+        drop(state);
+        if !handed.is_empty() {
+            // The runner watches over leases, and this may be the first.
+            self.work.notify_waiters();
+        }
         handed
     }
 
     /// Settles what `handles` stand for. Returns how many were known, those that were not (their lease ran out,
-    /// or they were settled before), and, for a rejection, the events to bury.
+    /// or they were settled before), and the events to bury with the reason: rejected ones, and those released too often.
     pub fn settle_handles(
         &self,
         handles: &[String],
         settlement: &Settlement,
-    ) -> (usize, Vec<String>, Vec<Item>) {
+    ) -> (usize, Vec<String>, Vec<Burial>) {
         let now = Instant::now();
         let mut state = self.state();
         let mut unknown = Vec::new();
-        let mut rejected = Vec::new();
+        let mut buried = Vec::new();
+        let most = self.order.subscription().delivery.attempts_max;
         let mut known = 0;
         for handle in handles {
             let named = Handle::parse(handle);
@@ -112,14 +121,19 @@ impl Lane {
             known += 1;
             match settlement {
                 Settlement::Acknowledge => state.settle(item, Outcome::Delivered, None, None),
-                Settlement::Release(delay) => state.waiting.push(Waiting {
+                Settlement::Release(delay) if item.attempts < most => state.waiting.push(Waiting {
                     at: now + *delay,
                     item,
                 }),
-                Settlement::Reject(_) => {
-                    // Carried by the caller until the dead letter is written.
+                // Carried by the caller until the dead letter is written.
+                Settlement::Release(_) => {
                     state.carried += 1;
-                    rejected.push(item);
+                    let detail = format!("It was released {} times.", item.attempts);
+                    buried.push((item, "SB-3008", detail));
+                }
+                Settlement::Reject(reason) => {
+                    state.carried += 1;
+                    buried.push((item, "SB-3009", reason.clone()));
                 }
                 Settlement::Extend(_) => {}
             }
@@ -127,7 +141,7 @@ impl Lane {
         drop(state);
         self.room.notify_waiters();
         self.work.notify_waiters();
-        (known, unknown, rejected)
+        (known, unknown, buried)
     }
 
     /// Whether a receiver holds events.
@@ -137,7 +151,7 @@ impl Lane {
 
     /// Takes back what was leased too long. Events that used up their attempts are returned with the reason, to
     /// be buried.
-    pub(super) fn end_leases(&self, now: Instant) -> Vec<(Item, &'static str, String)> {
+    pub(super) fn end_leases(&self, now: Instant) -> Vec<Burial> {
         let mut state = self.state();
         let expired = state.leases.expire(now);
         if expired.is_empty() {

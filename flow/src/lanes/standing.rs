@@ -7,9 +7,17 @@ use stadtbus_broker::{LogName, Position};
 use super::{
     item::{AttemptNote, Item},
     lane::{Hang, Lane, Pause},
+    settled::Fact,
 };
 
 impl Lane {
+    /// What became of an event, as far as it is not written down yet.
+    #[must_use]
+    pub fn unwritten(&self, log: &LogName, position: Position) -> Vec<Fact> {
+        let about = |fact: &&Fact| fact.position == position && fact.log == log.as_str();
+        self.state().facts.iter().filter(about).cloned().collect()
+    }
+
     /// Where an event of this lane stands that is not settled yet.
     #[must_use]
     pub fn standing(&self, log: &LogName, position: Position) -> Option<Standing> {

@@ -7,7 +7,7 @@
 
 use std::time::SystemTime;
 
-use stadtbus_contracts::Registry;
+use stadtbus_contracts::{Permission, Registry};
 use stadtbus_event::Event;
 
 use crate::{Refusal, authenticate::Principal};
@@ -45,6 +45,17 @@ pub fn contract(
             ..Refusal::new(violation.code, violation.detail.en)
         }),
     }
+}
+
+/// What the city allows a system may be less than its token says: the scopes that hold are those both give.
+#[must_use]
+pub fn narrowed(registry: &Registry, principal: &Principal) -> Principal {
+    let may = |permission| registered(registry, principal).is_ok_and(|system| system.may(permission));
+    let mut narrowed = principal.clone();
+    narrowed.scopes.publish &= may(Permission::Publish);
+    narrowed.scopes.subscribe &= may(Permission::Subscribe);
+    narrowed.scopes.operate &= may(Permission::Operate);
+    narrowed
 }
 
 /// How a contract is named in receipts, journeys and the log: `<id>@<version>`.

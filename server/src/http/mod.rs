@@ -29,7 +29,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use problem::Problem;
-use stadtbus_flow::{Refusal, authenticate::Principal};
+use stadtbus_flow::{Refusal, authenticate::Principal, validate};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -170,13 +170,17 @@ pub(crate) async fn serve(listener: TcpListener, bus: Arc<Bus>, stop: Cancellati
     }
 }
 
-/// Who asks.
+/// Who asks, with what both the token and the city allow.
 fn principal(bus: &Bus, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
     let header = headers
         .get(axum::http::header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let principal = bus.verifier.verify(header).map_err(Refusal::from)?;
-    Ok(principal)
+    // Before the first city there is nobody but the issuer to say who may do what.
+    match bus.cities.current() {
+        Ok(city) => Ok(Arc::new(validate::narrowed(&city.registry, &principal))),
+        Err(_) => Ok(principal),
+    }
 }
 
 /// Who asks, if it is an operator.

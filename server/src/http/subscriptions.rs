@@ -160,7 +160,7 @@ pub(super) async fn release(state: Shared, id: Path<String>, headers: HeaderMap,
 /// `POST /v1/subscriptions/{id}/reject`
 pub(super) async fn reject(state: Shared, id: Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
     settle(state, id, headers, body, |ask| {
-        Settlement::Reject(ask.reason.clone().unwrap_or_else(|| "no reason given".to_owned()))
+        Settlement::Reject(plain(ask.reason.as_deref()))
     })
     .await
 }
@@ -190,16 +190,9 @@ async fn settle(
         Place::There(response) => return Ok(response),
     };
     let settlement = how(&ask);
-    let (settled, unknown, rejected) = lane.settle_handles(&ask.handles, &settlement);
-    if let Settlement::Reject(reason) = settlement {
-        let reason: String = reason
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .take(500)
-            .collect();
-        for item in rejected {
-            bus.dispatcher.bury_rejected(&lane, item, reason.clone()).await;
-        }
+    let (settled, unknown, buried) = lane.settle_handles(&ask.handles, &settlement);
+    for (item, code, detail) in buried {
+        bus.dispatcher.bury(&lane, item, code, detail).await;
     }
     Ok(Json(json!({ "settled": settled, "unknown": unknown })).into_response())
 }
@@ -325,6 +318,16 @@ fn takes(order: &Order, sink: &Sink) -> Result<(), Problem> {
         "SB-2007",
         format!("This subscription is delivered by {found}, not by {wanted}."),
     )))
+}
+
+/// A receiver's reason, fit for logs and screens.
+fn plain(reason: Option<&str>) -> String {
+    let reason = reason.unwrap_or("no reason given");
+    reason
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .take(500)
+        .collect()
 }
 
 enum Place {
