@@ -14,7 +14,7 @@ use stadtbus_flow::{
     dispatch::Buried,
 };
 
-use super::{Problem, Shared, principal};
+use super::{Problem, Shared, principal, subscriptions};
 
 /// Most letters in one answer.
 const LIST_MAX: usize = 1_000;
@@ -102,6 +102,9 @@ pub(super) async fn retry(
         letters.push(find(&bus, &principal, *position).await?);
     }
     if let Some(subscription) = &ask.subscription {
+        if principal.require(Scope::Operate).is_err() {
+            subscriptions::owned(&bus, &headers, subscription)?;
+        }
         let theirs = |letter: &stadtbus_flow::deliver::dead_letter::DeadLetter| {
             may_see(&principal, letter.partner.as_str()) && letter.subscription.as_str() == subscription
         };

@@ -294,7 +294,7 @@ async fn set_pause(bus: &Bus, order: &Order, pause: Option<Pause>) -> Answer {
 }
 
 /// The order, if the caller may act for it. Somebody else's answers like an unknown one.
-fn owned(bus: &Bus, headers: &HeaderMap, id: &str) -> Result<Arc<Order>, Problem> {
+pub(super) fn owned(bus: &Bus, headers: &HeaderMap, id: &str) -> Result<Arc<Order>, Problem> {
     let principal: Arc<Principal> = principal(bus, headers)?;
     let operator = principal.require(Scope::Operate).is_ok();
     if !operator {
