@@ -20,6 +20,9 @@ pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// Stack of a guest, in bytes: enough for parsing JSON as deeply nested as serde allows, small enough that a fresh
 /// instance has few pages to clear.
 const STACK_BYTES: usize = 128 * 1024;
+/// Set to `fetched`, this environment variable makes the build use the fetched compiler even where the installed one
+/// could do it: to try that way out.
+const TOOLCHAIN_VARIABLE: &str = "STADTBUS_GUEST_TOOLCHAIN";
 /// Lines of the compiler's output that a build error carries.
 const OUTPUT_LINES_MAX: usize = 60;
 
@@ -159,11 +162,13 @@ enum Tools {
 impl Tools {
     fn cargo(&self, dir: &Path) -> Command {
         let mut command = clean_cargo(dir);
-        let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}")];
         if let Self::Fetched(toolchain) = self {
-            flags.extend(toolchain.configure(&mut command));
+            toolchain.configure(&mut command);
         }
-        command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+        command.env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            format!("-Clink-arg=-zstack-size={STACK_BYTES}"),
+        );
         command
     }
 
@@ -213,6 +218,10 @@ fn clean_cargo(dir: &Path) -> Command {
 
 /// Finds or fetches what is needed, cheapest first.
 fn tools(target_dir: &Path) -> Result<Tools, PluginError> {
+    let forced = std::env::var_os(TOOLCHAIN_VARIABLE).is_some_and(|value| value == "fetched");
+    if forced {
+        return fallback::toolchain(target_dir).map(Tools::Fetched);
+    }
     if has_target() {
         return Ok(Tools::Installed);
     }

@@ -228,3 +228,6 @@ fn decode(text: &str, member: &str) -> Result<Vec<u8>, Failure> {
 fn malformed(what: &str) -> Failure {
     Failure::new("SB-4107", format!("the plugin's answer {}", shown_to(what, 200)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,19 +12,15 @@ use crate::engine::{self, Ticker};
 use crate::error::PluginError;
 use crate::manifest::Manifest;
 use crate::plugin::{Plugin, Sandbox};
-use crate::pool::Pool;
 use crate::shape;
 
 /// Compilations at a time; the others wait. A machine that routes events should not be busy compiling.
 const COMPILATIONS_MAX: usize = 1;
 
-/// Calls that may wait for a thread, per partner.
-const QUEUE_MAX: usize = 1_024;
-
 /// What a host needs to know.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Calls that can run at a time, over all plugins: at least the threads of the pool (one per core) plus those that
+    /// Calls that can run at a time, over all plugins: at least the threads of the [`crate::Pool`] plus those that
     /// call [`Plugin::run`] themselves. Each costs address space, and memory only while and after it was used (256 KiB
     /// kept).
     pub instances_max: u32,
@@ -59,8 +55,7 @@ impl Host {
         let engine = engine::engine(config.instances_max.clamp(1, 4_096))?;
         let artefacts = Artefacts::open(&config.cache_dir, engine::compatibility(&engine))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
-        let pool = Arc::new(Pool::new(0, QUEUE_MAX)?);
-        let sandbox = Sandbox { engine, ticker, pool };
+        let sandbox = Sandbox { engine, ticker };
         Ok(Self {
             sandbox,
             artefacts,

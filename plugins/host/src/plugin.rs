@@ -16,7 +16,6 @@ use crate::error::{Failure, PluginError, shown};
 use crate::guest::Guest;
 use crate::limits::{TICK_MS, hostcall_fuel};
 use crate::manifest::{Manifest, Role, World};
-use crate::pool::{OwnedCall, Pool};
 use crate::{document, failure, verdict};
 
 /// A plugin whose component is compiled and linked. Each call runs in an instance of its own.
@@ -25,7 +24,6 @@ pub struct Plugin {
     digest: String,
     engine: Engine,
     ticker: Arc<Ticker>,
-    pool: Arc<Pool>,
     entry: Entry,
 }
 
@@ -34,7 +32,6 @@ pub struct Plugin {
 pub(crate) struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) ticker: Arc<Ticker>,
-    pub(crate) pool: Arc<Pool>,
 }
 
 /// The linked component, by world.
@@ -71,13 +68,12 @@ impl Plugin {
             )
             .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin@1.0.0")
         })?;
-        let Sandbox { engine, ticker, pool } = sandbox.clone();
+        let Sandbox { engine, ticker } = sandbox.clone();
         Ok(Self {
             manifest: manifest.clone(),
             digest,
             engine,
             ticker,
-            pool,
             entry,
         })
     }
@@ -94,16 +90,10 @@ impl Plugin {
         &self.digest
     }
 
-    /// Runs calls one after another on the host's pool, without blocking the caller's thread, fairly between partners.
-    /// Results come in the order of the calls; a failed one does not keep the others from running. See [`Pool::run_batch`].
-    pub async fn run_batch(self: &Arc<Self>, calls: Vec<OwnedCall>) -> Vec<Result<Answer, Failure>> {
-        self.pool.run_batch(self, calls).await
-    }
-
     /// Calls the plugin once, in a fresh instance, on this thread.
     ///
     /// It blocks for at most the manifest's deadline plus one tick and one bulk memory instruction. Ordinary guests take some
-    /// 20 µs; from asynchronous code use [`Plugin::run_batch`].
+    /// 20 µs; asynchronous code uses a [`Pool`](crate::Pool).
     ///
     /// # Errors
     /// SB-41xx if the plugin exceeds a limit, fails, or answers what it must not; SB-1405 if more calls run at a time

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use stadtbus_plugin_host::{Host, PluginError, Tables, Verdict};
+use stadtbus_plugin_host::{Host, PluginError, Pool, Tables, Verdict};
 use support::{call, event, fresh_dir, host_in, manifest, owned};
 
 /// What the whole corpus may leave behind in the host, in MiB.
@@ -59,17 +59,18 @@ fn every_attack_of_the_folder_is_in_the_corpus() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_attack_is_stopped_and_named_while_honest_calls_succeed() {
     let host = host_in(fresh_dir("corpus"));
+    let pool = Arc::new(Pool::new(0, 64).unwrap());
     let honest = support::mapper(&host, "gsak").await;
     let input = event(r#"{"id":"S-1"}"#);
     let mut wrong = String::new();
     let mut before = None;
     for attack in corpus() {
-        let outcome = attack_once(&host, &attack, &input).await;
+        let outcome = attack_once(&host, &pool, &attack, &input).await;
         let expected = (attack.stage.as_str(), attack.code.as_deref());
         if (outcome.0, outcome.1) != expected {
             writeln!(wrong, "{}: {expected:?} expected, got {outcome:?}", attack.file).unwrap();
         }
-        let answer = honest.run_batch(vec![owned(&input)]).await.pop().unwrap();
+        let answer = pool.run(&honest, owned(&input)).await;
         assert!(answer.is_ok(), "after {}: {answer:?}", attack.file);
         before.get_or_insert_with(rss_mib);
     }
@@ -83,13 +84,14 @@ async fn every_attack_is_stopped_and_named_while_honest_calls_succeed() {
 
 async fn attack_once(
     host: &Host,
+    pool: &Pool,
     attack: &Attack,
     input: &stadtbus_event::Event,
 ) -> (&'static str, Option<&'static str>, String) {
     let manifest = manifest("ngn", "bytes", "limits: {deadline_ms: 30}\n");
     match host.deploy(&manifest, &component(&attack.file)).await {
         Err(PluginError { code, detail, .. }) => ("deploy", Some(code), detail),
-        Ok(plugin) => match plugin.run_batch(vec![owned(input)]).await.pop().unwrap() {
+        Ok(plugin) => match pool.run(&plugin, owned(input)).await {
             Err(failure) => ("run", Some(failure.code), failure.detail),
             Ok(answer) => ("allowed", None, format!("{:?}", answer.verdict)),
         },
@@ -260,6 +262,7 @@ async fn bombs_of_shape_are_refused_before_they_are_compiled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn eight_hostile_neighbours_do_not_starve_an_honest_partner() {
     let host = host_in(fresh_dir("neighbours"));
+    let pool = Arc::new(Pool::new(0, 64).unwrap());
     let honest = support::mapper(&host, "gsak").await;
     let over = Arc::new(AtomicBool::new(false));
     let spins = Arc::new(AtomicU64::new(0));
@@ -274,10 +277,10 @@ async fn eight_hostile_neighbours_do_not_starve_an_honest_partner() {
             .deploy(&manifest, &component("loop_endless.wat"))
             .await
             .unwrap();
-        let (over, spins) = (Arc::clone(&over), Arc::clone(&spins));
+        let (over, spins, pool) = (Arc::clone(&over), Arc::clone(&spins), Arc::clone(&pool));
         neighbours.push(tokio::spawn(async move {
             while !over.load(Ordering::Relaxed) {
-                for result in plugin.run_batch(vec![owned(&event("{}")); 4]).await {
+                for result in pool.run_batch(&plugin, vec![owned(&event("{}")); 4]).await {
                     assert_eq!(result.unwrap_err().code, "SB-4101");
                     spins.fetch_add(1, Ordering::Relaxed);
                 }
@@ -291,12 +294,7 @@ async fn eight_hostile_neighbours_do_not_starve_an_honest_partner() {
     let before = spins.load(Ordering::Relaxed);
     let input = event(r#"{"id":"S-1"}"#);
     for _ in 0..200 {
-        honest
-            .run_batch(vec![owned(&input)])
-            .await
-            .pop()
-            .unwrap()
-            .unwrap();
+        pool.run(&honest, owned(&input)).await.unwrap();
     }
     let during = spins.load(Ordering::Relaxed) - before;
     over.store(true, Ordering::Relaxed);

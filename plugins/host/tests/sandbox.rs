@@ -9,7 +9,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use stadtbus_plugin_host::{Answer, Call, Failure, Input, Plugin, StateChange, Tables, Verdict};
+use stadtbus_plugin_host::{Answer, Call, Failure, Input, Plugin, Pool, StateChange, Tables, Verdict};
 use support::{call, event, fresh_dir, guest, host_in, mapper, owned};
 
 fn run(plugin: &Plugin, data: &str, state: Option<&[u8]>) -> Result<Answer, Failure> {
@@ -186,6 +186,7 @@ async fn the_same_call_gives_the_same_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_comes_back_in_order_with_its_failures_in_place() {
     let host = host_in(fresh_dir("batch"));
+    let pool = Pool::new(2, 100).unwrap();
     let plugin = mapper(&host, "ngn").await;
     let calls = (0..300)
         .map(|n| {
@@ -196,7 +197,7 @@ async fn a_batch_comes_back_in_order_with_its_failures_in_place() {
             }))
         })
         .collect();
-    let results = plugin.run_batch(calls).await;
+    let results = pool.run_batch(&plugin, calls).await;
     assert_eq!(results.len(), 300);
     for (n, result) in results.iter().enumerate() {
         match result {
