@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (text, code, part) in [
-            ("listen = \"x\"", "SB-1001", "did you mean `listen`"),
+            ("lisen = \"x\"", "SB-1001", "did you mean `listen`"),
             ("[limits]\nhop_max = 3", "SB-1001", "`hops_max`"),
             ("[limits]\nhops_max = 100", "SB-1002", "between 1 and 64"),
             ("[limits]\nhops_max = \"3\"", "SB-1002", "integer"),
