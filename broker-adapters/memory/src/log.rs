@@ -275,7 +275,7 @@ impl Log {
             {
                 found.push(self.record(*position, stored, options.headers_only));
                 if found.len() >= most {
-                    return (found, position + 2);
+                    return (found, position + 1);
                 }
             }
         }
