@@ -35,7 +35,7 @@ pub trait Fixture: Send + Sync + 'static {
     fn deadline(&self) -> Duration;
     /// Takes the broker away, as abruptly as possible.
     async fn stop(&self);
-    /// Brings it back with what it had stored.
+    /// Brings it back with what it had stored; does nothing when it is there.
     async fn start(&self);
     /// From now on the broker's answers are lost, or come through again.
     async fn lose_answers(&self, lose: bool);
@@ -130,6 +130,9 @@ pub async fn run(fixture: Arc<dyn Fixture>, report: impl Fn(&str)) -> Result<(),
                 let line = format!("FAILED  {}: {failure}", case.name);
                 report(&line);
                 failed.push(line);
+                // It may have ended in the middle of an outage; the next case is not to suffer from it.
+                fixture.lose_answers(false).await;
+                fixture.start().await;
             }
         }
     }
