@@ -10,7 +10,7 @@ use stadtbus_load::{Connection, Guest, copy_folder};
 
 use crate::args::Args;
 use crate::faults;
-use crate::ledger::{Ledger, SUBSCRIPTIONS};
+use crate::ledger::Ledger;
 use crate::publish::{self, Publishing, Shared, open};
 use crate::receive;
 use crate::verdict::{Run, dead_letters};
@@ -77,10 +77,16 @@ async fn campaign(args: &Args, ledger: &Shared) -> Outcome<Run> {
 
     let start = Instant::now();
     let watch = tokio::spawn(watch(Arc::clone(ledger)));
-    let load = publish::all(ledger, &publishing);
+    let load = async {
+        publish::all(ledger, &publishing).await;
+        Ok(())
+    };
+    // A process that does not come back ends the run: nothing would ever be accepted again.
     let faults = faults::inflict(&mut world, ledger, args.kills, args.events);
-    let ((), kills) = tokio::join!(load, faults);
-    let kills = kills?;
+    let ((), kills) = match tokio::try_join!(load, faults) {
+        Ok(done) => done,
+        Err(failure) => return Err(failure.while_("a killed process did not come back")),
+    };
     let load_time = start.elapsed();
     settle(ledger).await;
     tokio::time::sleep(AFTERMATH).await;
@@ -149,14 +155,17 @@ async fn fresh(ledger: &Shared, publishing: &Publishing) -> Option<Duration> {
     Some(start.elapsed())
 }
 
+/// Says how far it is, and what stands in the way while nothing is accepted.
 async fn watch(ledger: Shared) {
+    let mut before = 0;
     loop {
         tokio::time::sleep(PROGRESS_EACH).await;
         let ledger = open(&ledger);
         let (claimed, accepted, left) = (ledger.claimed(), ledger.accepted(), ledger.open());
-        eprintln!(
-            "… {claimed} claimed, {accepted} accepted, {left} deliveries open on {} subscriptions",
-            SUBSCRIPTIONS.len()
-        );
+        eprintln!("… {claimed} claimed, {accepted} accepted, {left} deliveries open");
+        if accepted == before {
+            eprintln!("  the last answer but 202: {}", ledger.trouble());
+        }
+        before = accepted;
     }
 }

@@ -24,8 +24,8 @@ pub(crate) struct Place {
 pub(crate) enum Answer {
     /// 202, with the place that the receipt names.
     Accepted(Place),
-    /// No answer, or one that is not 202.
-    Open,
+    /// No answer, or one that is not 202; in words.
+    Open(String),
 }
 
 /// What a receiver got.
@@ -69,6 +69,7 @@ pub(crate) struct Ledger {
     corrupted: Vec<String>,
     twice_in_log: BTreeSet<u64>,
     changed_receipts: BTreeSet<u64>,
+    trouble: String,
 }
 
 /// What is wrong, and what was counted.
@@ -112,6 +113,7 @@ impl Ledger {
             corrupted: Vec::new(),
             twice_in_log: BTreeSet::new(),
             changed_receipts: BTreeSet::new(),
+            trouble: String::new(),
         }
     }
 
@@ -133,14 +135,23 @@ impl Ledger {
         self.accepted
     }
 
+    /// What was answered last that was not 202, for whoever watches.
+    pub(crate) fn trouble(&self) -> &str {
+        &self.trouble
+    }
+
     fn at(&mut self, number: u64) -> Option<&mut Claim> {
         self.claims.get_mut(usize::try_from(number).ok()?)
     }
 
     /// Notes how a request ended. A repeat must get the receipt of the first time.
     pub(crate) fn answer(&mut self, number: u64, answer: Answer) {
-        let Answer::Accepted(place) = answer else {
-            return;
+        let place = match answer {
+            Answer::Accepted(place) => place,
+            Answer::Open(trouble) => {
+                self.trouble = trouble;
+                return;
+            }
         };
         let Some(claim) = self.at(number) else {
             return;

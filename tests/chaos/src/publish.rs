@@ -78,7 +78,7 @@ pub(crate) async fn one(ledger: &Shared, publishing: &Publishing, connection: &m
     );
     for _ in 0..REPEATS_MAX {
         let answer = exchange(connection, &bytes).await;
-        let accepted = answer != Answer::Open;
+        let accepted = matches!(answer, Answer::Accepted(_));
         open(ledger).answer(number, answer);
         if accepted {
             if fastrand::u32(0..AGAIN) == 0 {
@@ -97,10 +97,15 @@ pub(crate) async fn one(ledger: &Shared, publishing: &Publishing, connection: &m
 async fn exchange(connection: &mut Connection, bytes: &[u8]) -> Answer {
     match tokio::time::timeout(ANSWER_WITHIN, connection.exchange(bytes)).await {
         Ok(Ok(answer)) if answer.status == 202 => receipt(answer.body),
-        Ok(_) => Answer::Open,
+        Ok(Ok(answer)) => Answer::Open(format!(
+            "{} {}",
+            answer.status,
+            String::from_utf8_lossy(answer.body)
+        )),
+        Ok(Err(error)) => Answer::Open(error.to_string()),
         Err(_) => {
             connection.close();
-            Answer::Open
+            Answer::Open(format!("no answer in {} s", ANSWER_WITHIN.as_secs()))
         }
     }
 }

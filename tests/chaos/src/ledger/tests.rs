@@ -38,7 +38,7 @@ fn ledger(history: &[Happens]) -> Ledger {
                 ledger.claim();
             }
             Accepted(number, position) => ledger.answer(*number, Answer::Accepted(place(*position))),
-            Open(number) => ledger.answer(*number, Answer::Open),
+            Open(number) => ledger.answer(*number, Answer::Open(String::new())),
             Receives(subscription, number) => receive(&mut ledger, *subscription, *number, None),
             ReceivesAt(number, position) => receive(&mut ledger, 1, *number, Some(place(*position))),
             ReceivesThis(subscription, event_id, data) => ledger.report(Report {
