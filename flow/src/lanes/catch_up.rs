@@ -1,7 +1,8 @@
 //! A lane reads by itself until it is level with the shared reader.
 //!
 //! It reads only while there is room in the lane, gives its reader back when the receiver is slow, and waits
-//! its turn, because readers are the part that costs the broker something.
+//! its turn, because readers are the part that costs the broker something. A lane that is full for a moment keeps its
+//! reader: a new one would fetch again what this one holds already.
 
 use std::{
     sync::Arc,
@@ -20,6 +21,8 @@ use crate::log;
 
 /// How long an idle reader waits before it looks whether the feed can be joined.
 const QUIET: Duration = Duration::from_millis(50);
+/// How long a full lane keeps its reader; a receiver that needs longer for half a queue is slow.
+const PATIENCE: Duration = Duration::from_millis(250);
 /// Pause after the broker refused a reader.
 const BROKER_PAUSE: Duration = Duration::from_millis(500);
 
@@ -66,7 +69,7 @@ async fn read_on(broker: &dyn Broker, lane: &Lane, feed: &Feed) -> bool {
         match tokio::time::timeout(QUIET, stream.next()).await {
             Ok(Some(record)) => {
                 let (log, position) = (record.log.clone(), record.position);
-                if !offer(lane, record) {
+                if !offer(lane, record).await {
                     return false;
                 }
                 lane.pass(&log, position);
@@ -86,18 +89,23 @@ async fn read_on(broker: &dyn Broker, lane: &Lane, feed: &Feed) -> bool {
     }
 }
 
-/// False if the lane is full.
-fn offer(lane: &Lane, record: Record) -> bool {
+/// False if the lane stayed full.
+async fn offer(lane: &Lane, record: Record) -> bool {
     let position = record.position;
-    match log::decode(record) {
-        Ok(logged) => {
-            let logged = Arc::new(logged);
-            !lane.order.wants(&logged.event, SystemTime::now())
-                || lane.offer(&logged, Hang::Behind) != Offer::Full
-        }
+    let logged = match log::decode(record) {
+        Ok(logged) => Arc::new(logged),
         Err(error) => {
             tracing::error!(position, %error, "A record in the log is not an event of this bus; it is passed over.");
-            true
+            return true;
+        }
+    };
+    if !lane.order.wants(&logged.event, SystemTime::now()) {
+        return true;
+    }
+    while lane.offer(&logged, Hang::Behind) == Offer::Full {
+        if tokio::time::timeout(PATIENCE, lane.until_room()).await.is_err() {
+            return false;
         }
     }
+    true
 }

@@ -24,6 +24,8 @@ const AHEAD_MAX: u64 = 600;
 const EVENTS_MAX: u64 = 200_000;
 const OPEN_FIRST: u64 = 5_000_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// After the last event is sent, until every subscriber has it.
+const QUIET_WITHIN: Duration = Duration::from_secs(20);
 const RECEIVE_MAX: u32 = 300;
 
 /// Deliveries received and acknowledged per second; latency of a single event to each of its subscribers, who wait for it,
@@ -154,9 +156,17 @@ async fn quiet(rig: &Rig, token: &str, setting: Setting) -> Outcome<Latencies> {
     let single = rig.publish(1).await?;
     let schedule = (OPEN_FIRST, events, f64::from(OPEN_RATE));
     open(rig.bus, &single, ONE_LANE, schedule, Some(arrivals)).await?;
-    let mut all = Latencies::default();
-    while let Some(done) = readers.join_next().await {
-        all.append(done.map_err(|error| Failure::new(error.to_string()))??);
+    let every = async {
+        let mut all = Latencies::default();
+        while let Some(done) = readers.join_next().await {
+            all.append(done.map_err(|error| Failure::new(error.to_string()))??);
+        }
+        Ok(all)
+    };
+    match tokio::time::timeout(QUIET_WITHIN, every).await {
+        Ok(all) => all,
+        Err(_) => {
+            Err(Failure::new(format!("not every subscriber got {events} events")).while_(rig.behind().await))
+        }
     }
-    Ok(all)
 }
