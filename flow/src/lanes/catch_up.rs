@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     feed::Feed,
-    lane::{Hang, Lane, Offer},
+    lane::{Hang, Lane, Offer, Room},
 };
 use crate::log;
 
@@ -37,7 +37,7 @@ pub(super) async fn catch_up(
         if feed.join(&lane) {
             return;
         }
-        lane.until_room().await;
+        lane.until_room(Room::Half).await;
         let Ok(_permit) = readers.acquire().await else {
             return;
         };
@@ -103,7 +103,10 @@ async fn offer(lane: &Lane, record: Record) -> bool {
         return true;
     }
     while lane.offer(&logged, Hang::Behind) == Offer::Full {
-        if tokio::time::timeout(PATIENCE, lane.until_room()).await.is_err() {
+        if tokio::time::timeout(PATIENCE, lane.until_room(Room::Some))
+            .await
+            .is_err()
+        {
             return false;
         }
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     item::{AttemptNote, Item},
-    lane::{Lane, Offer},
+    lane::{Lane, Offer, Room},
 };
 use crate::log::{self, Logged, RETRY_LOG};
 
@@ -97,7 +97,7 @@ impl DueIndex {
     pub(super) async fn hand_to(&self, broker: &dyn Broker, lane: &Lane) {
         let key = lane.order.key();
         for position in self.first(&key) {
-            if !lane.has_room() {
+            if !lane.has_room(Room::Half) {
                 return;
             }
             match fetch(broker, position).await {

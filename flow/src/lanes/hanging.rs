@@ -4,7 +4,7 @@ use stadtbus_broker::{LogName, Position};
 
 use super::{
     cursor::Marks,
-    lane::{Hang, Lane},
+    lane::{Hang, Lane, Room},
     settled::Fact,
 };
 
@@ -46,13 +46,13 @@ impl Lane {
             .collect()
     }
 
-    /// Waits until at least half of the queue is free.
-    pub(super) async fn until_room(&self) {
+    /// Waits until this part of the queue is free.
+    pub(super) async fn until_room(&self, room_wanted: Room) {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
-            if self.has_room() {
+            if self.has_room(room_wanted) {
                 return;
             }
             room.await;

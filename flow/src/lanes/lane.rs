@@ -41,6 +41,15 @@ pub enum Offer {
     Full,
 }
 
+/// How much of a lane's queue is to be free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Half: enough to be worth a new reader.
+    Half,
+    /// An eighth: enough to go on with a reader that is there.
+    Some,
+}
+
 /// Why a lane stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
@@ -259,10 +268,15 @@ impl Lane {
         self.state().paused.clone()
     }
 
-    /// Whether at least half of the queue is free.
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether this part of the queue is free, in number and in bytes.
+    pub(super) fn has_room(&self, room: Room) -> bool {
         let state = self.state();
-        state.occupied() <= self.queue_max / 2 && state.bytes <= self.queue_bytes_max / 2
+        let part = match room {
+            Room::Half => 2,
+            Room::Some => 8,
+        };
+        state.occupied() <= self.queue_max - self.queue_max / part
+            && state.bytes <= self.queue_bytes_max - self.queue_bytes_max / part
     }
 }
 

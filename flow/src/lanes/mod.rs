@@ -27,7 +27,10 @@ mod standing;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -86,6 +89,8 @@ pub struct Lanes {
     readers: Arc<Semaphore>,
     leases: tokio::sync::Mutex<Leases>,
     member: String,
+    /// Whether every lane that is ours works.
+    complete: AtomicBool,
     stop: CancellationToken,
 }
 
@@ -119,6 +124,7 @@ impl Lanes {
             due: Arc::default(),
             leases: tokio::sync::Mutex::new(leases),
             member: holder.member.clone(),
+            complete: AtomicBool::new(true),
             stop: CancellationToken::new(),
         }))
     }
@@ -167,7 +173,7 @@ impl Lanes {
 
     async fn tend_leases(&self) {
         let changes = self.leases.lock().await.tick().await;
-        if changes.is_empty() {
+        if changes.is_empty() && self.complete.load(Ordering::Relaxed) {
             return;
         }
         for change in &changes {

@@ -1,6 +1,9 @@
 //! Lanes follow the city and the leases: what is missing is started, what is not ours any more is stopped.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use stadtbus_broker::{BrokerError, LogName, ReadFrom, ReadOptions};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +38,7 @@ impl Lanes {
             self.stop_lane(&key, true).await;
         }
         let mut fresh = Vec::new();
+        let mut complete = true;
         for order in &wanted {
             if self.working().contains_key(&order.key()) {
                 continue;
@@ -42,15 +46,20 @@ impl Lanes {
             match self.prepare(&city, order).await {
                 Ok(lane) => fresh.push(lane),
                 Err(error) => {
+                    complete = false;
                     tracing::error!(subscription = %order.id(), %error, "A lane cannot start; it is tried again with the next lease renewal.")
                 }
             }
         }
-        self.open_feeds(&city, &fresh).await;
+        for log in self.open_feeds(&city, &fresh).await {
+            complete = false;
+            fresh.retain(|lane| lane.next(&log).is_none());
+        }
         for lane in fresh {
             self.start(lane);
         }
         self.publish_routing(&city);
+        self.complete.store(complete, Ordering::Relaxed);
     }
 
     async fn wanted(&self, city: &LiveCity) -> Vec<Arc<Order>> {
@@ -89,16 +98,20 @@ impl Lanes {
         )))
     }
 
-    /// Starts the shared readers that are missing, far enough back for the lanes that are nearly level.
-    async fn open_feeds(&self, city: &LiveCity, fresh: &[Arc<Lane>]) {
+    /// Starts the shared readers that are missing, far enough back for the lanes that are nearly level. A log that no
+    /// lane of this process reads needs none. Returns the logs that cannot be read now.
+    async fn open_feeds(&self, city: &LiveCity, fresh: &[Arc<Lane>]) -> Vec<LogName> {
+        let mut unread = Vec::new();
         for log in city.logs() {
-            if self.feeds().contains_key(&log) {
+            if self.feeds().contains_key(&log) || !fresh.iter().any(|lane| lane.next(&log).is_some()) {
                 continue;
             }
             if let Err(error) = self.open_feed(log.clone(), fresh).await {
                 tracing::error!(%log, %error, "A log cannot be read; it is tried again with the next lease renewal.");
+                unread.push(log);
             }
         }
+        unread
     }
 
     async fn open_feed(&self, log: LogName, fresh: &[Arc<Lane>]) -> Result<(), BrokerError> {

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use stadtbus_broker::{Broker, LogName};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{catch_up::catch_up, due::DueIndex, feed::Feed, lane::Lane};
@@ -18,7 +18,7 @@ use crate::{city::Cities, dispatch::Dispatcher};
 /// Events of a derivation carried together: their outputs become one group append.
 const DERIVE_GROUP_MAX: usize = 256;
 /// Groups of a derivation under way at one time.
-const DERIVE_GROUPS: usize = 2;
+const DERIVE_GROUPS: usize = 3;
 /// How often leases are looked at while there are any.
 const LEASE_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -108,10 +108,21 @@ impl Runner {
             if items.is_empty() {
                 return;
             }
-            let city = Arc::clone(&city);
-            carrying.push(Box::pin(async move {
-                self.dispatcher.carry(&self.lane, &city, items).await
-            }));
+            let (city, lane) = (Arc::clone(&city), Arc::clone(&self.lane));
+            let dispatcher = Arc::clone(&self.dispatcher);
+            let carried = async move { dispatcher.carry(&lane, &city, items).await };
+            if group > 1 {
+                carrying.push(Box::pin(self.beside(tokio::spawn(carried))));
+            } else {
+                carrying.push(Box::pin(carried));
+            }
+        }
+    }
+
+    /// A group is work for a core of its own, while the lane goes on reading.
+    async fn beside(&self, carried: JoinHandle<()>) {
+        if let Err(error) = carried.await {
+            tracing::error!(subscription = %self.lane.order.id(), %error, "A group ended badly; its open events are delivered again after a restart.");
         }
     }
 

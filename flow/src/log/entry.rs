@@ -1,7 +1,8 @@
 //! How an event stands in the log.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use stadtbus_broker::{Entry, LogName, Position, Record};
 use stadtbus_event::{Event, PartnerId, nats_binding};
@@ -45,6 +46,71 @@ pub struct Logged {
     pub provenance: Provenance,
 }
 
+/// The header that holds what the bus knows beside the event. One for all of it: a header costs client and server more
+/// than its few bytes.
+const PROVENANCE: &str = "sb-provenance";
+
+/// [`Provenance`] as it is written, without the partner, which the subject names.
+#[derive(Serialize, Deserialize)]
+struct Written<'a> {
+    #[serde(borrow)]
+    by: Cow<'a, str>,
+    /// Milliseconds since 1970.
+    accepted: u64,
+    #[serde(borrow)]
+    contract: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+    token: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    hops: u32,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<Cow<'a, str>>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over by reference"
+)]
+fn is_zero(hops: &u32) -> bool {
+    *hops == 0
+}
+
+impl<'a> Written<'a> {
+    fn of(provenance: &'a Provenance) -> Self {
+        Self {
+            by: Cow::Borrowed(&provenance.by),
+            accepted: millis(provenance.accepted),
+            contract: Cow::Borrowed(&provenance.contract),
+            token: Cow::Borrowed(&provenance.token_id),
+            hops: provenance.hops,
+            cause: provenance.cause.as_deref().map(Cow::Borrowed),
+            traceparent: provenance.traceparent.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// Text for a header: JSON escapes control characters, so it is one line.
+    fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn read(json: &'a str) -> Result<Self, Refusal> {
+        serde_json::from_str(json)
+            .map_err(|_| Refusal::new("SB-1101", "The record's provenance cannot be read."))
+    }
+
+    fn tell(self, provenance: &mut Provenance) {
+        provenance.by = self.by.into_owned();
+        provenance.accepted = from_millis(self.accepted);
+        provenance.contract = self.contract.into_owned();
+        provenance.token_id = self.token.into_owned();
+        provenance.hops = self.hops;
+        provenance.cause = self.cause.map(Cow::into_owned);
+        provenance.traceparent = self.traceparent.map(Cow::into_owned);
+    }
+}
+
 /// The broker's deduplication key: (partner, source, id), as P3 says, and nothing else.
 #[must_use]
 pub fn message_id(partner: &PartnerId, source: &str, id: &str) -> String {
@@ -60,22 +126,7 @@ pub fn message_id(partner: &PartnerId, source: &str, id: &str) -> String {
 #[must_use]
 pub fn encode(partner: &PartnerId, event: &Event, provenance: &Provenance) -> Entry {
     let (mut headers, payload) = nats_binding::encode_binary(event);
-    let mut put = |name: &str, value: String| headers.push((name.to_owned(), value));
-    put("sb-by", provenance.by.clone());
-    put("sb-accepted", millis(provenance.accepted).to_string());
-    put("sb-contract", provenance.contract.clone());
-    if !provenance.token_id.is_empty() {
-        put("sb-token", provenance.token_id.clone());
-    }
-    if provenance.hops > 0 {
-        put("sb-hops", provenance.hops.to_string());
-    }
-    if let Some(cause) = &provenance.cause {
-        put("sb-cause", cause.clone());
-    }
-    if let Some(traceparent) = &provenance.traceparent {
-        put("sb-traceparent", traceparent.clone());
-    }
+    headers.push((PROVENANCE.to_owned(), Written::of(provenance).json()));
     Entry {
         subject: format!("log.{partner}.{}", event.ty()),
         headers,
@@ -105,21 +156,9 @@ pub fn decode(record: Record) -> Result<Logged, Refusal> {
         cause: None,
         traceparent: None,
     };
-    for (name, value) in &record.headers {
-        match name.as_str() {
-            "sb-by" => provenance.by.clone_from(value),
-            "sb-token" => provenance.token_id.clone_from(value),
-            "sb-contract" => provenance.contract.clone_from(value),
-            "sb-accepted" => {
-                if let Ok(ms) = value.parse() {
-                    provenance.accepted = from_millis(ms);
-                }
-            }
-            "sb-hops" => provenance.hops = value.parse().unwrap_or(u32::MAX),
-            "sb-cause" => provenance.cause = Some(value.clone()),
-            "sb-traceparent" => provenance.traceparent = Some(value.clone()),
-            _ => {}
-        }
+    let written = record.headers.iter().find(|(name, _)| name == PROVENANCE);
+    if let Some((_, json)) = written {
+        Written::read(json)?.tell(&mut provenance);
     }
     let event = nats_binding::decode(&record.headers, record.payload)?;
     Ok(Logged {

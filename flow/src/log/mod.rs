@@ -6,7 +6,7 @@
 //! everything after it may only settle.
 //!
 //! The log keeps an event in the binary mode of the CloudEvents NATS binding, data bytes untouched, with what
-//! the bus knows beside it in `sb-` headers ([`Provenance`]).
+//! the bus knows beside it in a header of its own ([`Provenance`]).
 
 mod entry;
 mod receipt;

@@ -37,9 +37,10 @@ const WAITING_KIB_MAX: usize = 32 * 1024;
 const GROUP_MAX: usize = 1000;
 /// Bytes in one group.
 const GROUP_BYTES_MAX: usize = 4 << 20;
-/// Groups being written at the same time. A second one brought nothing on one server (it waits for the same disk) and
-/// makes the groups smaller.
-const GROUPS_MAX: usize = 1;
+/// Groups being written at the same time: the next is sent while the server still works on the one before.
+const GROUPS_MAX: usize = 2;
+/// A second group is worth it from this size on; started sooner, it would only make the groups smaller.
+const SECOND_GROUP_MIN: usize = 256;
 /// How much longer than its deadline a caller waits for the writer to say how it went.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -178,6 +179,9 @@ async fn run(mut jobs: mpsc::Receiver<Job>, writer: Writer) {
                 let Ok(job) = jobs.try_recv() else { break };
                 waiting.push_back(job);
             }
+            if !writing.is_empty() && waiting.len() < SECOND_GROUP_MIN {
+                break;
+            }
             let group = next_group(&mut waiting);
             if !group.is_empty() {
                 let way = costs.choose(group.len());
@@ -192,7 +196,7 @@ async fn run(mut jobs: mpsc::Receiver<Job>, writer: Writer) {
                     costs.learn(report.way, report.messages, report.took.as_secs_f64() * 1000.0);
                 }
             }
-            count = jobs.recv_many(&mut arrived, GROUP_MAX), if open && waiting.is_empty() && writing.len() < GROUPS_MAX => {
+            count = jobs.recv_many(&mut arrived, GROUP_MAX), if open && waiting.len() < SECOND_GROUP_MIN && writing.len() < GROUPS_MAX => {
                 open = count > 0;
                 waiting.extend(arrived.drain(..));
             }
