@@ -260,7 +260,7 @@ fn subscription(
 }
 
 fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLine) {
-    for (n, note) in (1u32..).zip(&fact.notes) {
+    for (n, note) in (1u32..).zip(fact.notes.iter()) {
         steps.push(StepLine {
             at: Some(rfc3339(from_millis(note.at_ms))),
             step: "deliver".to_owned(),
@@ -287,10 +287,10 @@ fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLin
         at: Some(rfc3339(from_millis(fact.at_ms))),
         step: step.to_owned(),
         outcome: fact.outcome.word().to_owned(),
-        detail: fact.detail.clone().unwrap_or_else(|| plain.to_owned()),
+        detail: fact.detail.as_deref().unwrap_or(plain).to_owned(),
         rule: order.plugin_name(),
         attempt: (fact.attempts > 0).then_some(fact.attempts),
-        code: fact.code.clone(),
+        code: fact.code.as_deref().map(str::to_owned),
         ..base.clone()
     });
 }

@@ -50,7 +50,7 @@ pub(super) async fn read(
     while let Ok(Some(record)) = tokio::time::timeout(Duration::from_secs(2), stream.next()).await {
         let position = record.position;
         if let (Some(key), Ok(page)) = (record.subject.strip_prefix("settled."), Page::read(&record)) {
-            let about = |fact: &Fact| fact.position == logged.position && fact.log == logged.log.as_str();
+            let about = |fact: &Fact| fact.position == logged.position && fact.log == logged.log;
             for fact in page.facts.into_iter().filter(about) {
                 outcomes.entry(key.to_owned()).or_default().push(fact);
             }

@@ -1,5 +1,7 @@
 //! How a lane moves between the shared reader and its own.
 
+use std::collections::BTreeMap;
+
 use stadtbus_broker::{LogName, Position};
 
 use super::{
@@ -60,16 +62,13 @@ impl Lane {
     }
 
     /// What has to be written for this lane now: facts, settled retries, and the cursors if they moved enough.
-    /// `level_at` gives the position of the shared reader of a log, read before this call.
-    pub(super) fn collect(
-        &self,
-        level_at: impl Fn(&LogName) -> Option<Position>,
-        all: bool,
-    ) -> Option<Collected> {
+    /// `level_at` holds the positions of the shared readers, read before this call: a reader offers to lanes while it
+    /// holds its own lock, so nobody may ask it for its position while holding a lane's.
+    pub(super) fn collect(&self, level_at: &BTreeMap<LogName, Position>, all: bool) -> Option<Collected> {
         let mut state = self.state();
         let mut marks = Marks::default();
         for (log, (cursor, hang)) in &state.hangs {
-            let level = if *hang == Hang::Level { level_at(log) } else { None };
+            let level = level_at.get(log).copied().filter(|_| *hang == Hang::Level);
             marks.logs.insert(log.as_str().to_owned(), cursor.mark(level));
         }
         let moved = marks.logs.iter().any(|(log, mark)| {

@@ -334,14 +334,14 @@ impl State {
             }
         }
         self.facts.push(Fact {
-            log: item.logged.log.as_str().to_owned(),
+            log: item.logged.log.clone(),
             position: item.logged.position,
             outcome,
             at_ms: crate::written::millis_now(),
             attempts: item.attempts,
-            code: code.map(str::to_owned),
-            detail,
-            notes: item.notes,
+            code: code.map(Box::from),
+            detail: detail.map(String::into_boxed_str),
+            notes: item.notes.into_boxed_slice(),
         });
     }
 }

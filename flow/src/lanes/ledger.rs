@@ -21,6 +21,8 @@ use crate::log::{RETRY_LOG, SETTLED_LOG};
 
 /// The bucket of cursors; the key is `<partner>.<subscription>`.
 pub const CURSORS: &str = "CURSORS";
+/// Bytes of pages made ready at a time: a flush must not take memory in proportion to what it writes.
+const PAGES_BYTES_MAX: usize = 1 << 20;
 /// Cursors in one atomic write.
 const GROUP_MAX: usize = 500;
 
@@ -71,9 +73,13 @@ impl Ledger {
         feeds: &BTreeMap<LogName, Arc<Feed>>,
         all: bool,
     ) -> Vec<Arc<Lane>> {
+        let level_at = feeds
+            .iter()
+            .map(|(log, feed)| (log.clone(), feed.position()))
+            .collect();
         let mut collected = Vec::new();
         for lane in lanes {
-            if let Some(one) = lane.collect(|log| feeds.get(log).map(|feed| feed.position()), all) {
+            if let Some(one) = lane.collect(&level_at, all) {
                 collected.push((Arc::clone(lane), one));
             }
         }
@@ -125,7 +131,7 @@ impl Ledger {
     }
 
     async fn write_facts(&self, group: &[(Arc<Lane>, Collected)]) -> Result<(), BrokerError> {
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut bytes) = (Vec::new(), 0);
         for (lane, one) in group {
             for facts in one.facts.chunks(PAGE_FACTS_MAX) {
                 let page = Page {
@@ -133,18 +139,25 @@ impl Ledger {
                     facts: facts.to_vec(),
                 };
                 let entry = page.entry(lane.order.partner(), lane.order.id());
-                entries.push(entry.map_err(|error| BrokerError::Refused(error.to_string()))?);
+                let entry = entry.map_err(|error| BrokerError::Refused(error.to_string()))?;
+                bytes += entry.size_bytes();
+                entries.push(entry);
+                if bytes >= PAGES_BYTES_MAX {
+                    bytes = 0;
+                    self.append_pages(std::mem::take(&mut entries)).await?;
+                }
             }
         }
+        self.append_pages(entries).await
+    }
+
+    /// A page that was written twice is harmless; a page that was not written is not.
+    async fn append_pages(&self, entries: Vec<Entry>) -> Result<(), BrokerError> {
         if entries.is_empty() {
             return Ok(());
         }
-        // A page that was written twice is harmless; a page that was not written is not.
-        self.broker
-            .append_all(&self.settled, entries)
-            .await
-            .into_iter()
-            .try_for_each(|outcome| outcome.map(drop))
+        let appended = self.broker.append_all(&self.settled, entries).await;
+        appended.into_iter().try_for_each(|outcome| outcome.map(drop))
     }
 
     /// One of the group lost its lane: find out which, and write the others.

@@ -5,7 +5,7 @@
 //! twice.
 
 use serde::{Deserialize, Serialize};
-use stadtbus_broker::{Entry, Position, Record};
+use stadtbus_broker::{Entry, LogName, Position, Record};
 use stadtbus_event::{PartnerId, SubscriptionId};
 
 use super::item::{AttemptNote, Outcome};
@@ -13,12 +13,12 @@ use super::item::{AttemptNote, Outcome};
 /// Most facts in one page; a page stays well below the broker's largest message.
 pub const PAGE_FACTS_MAX: usize = 2_048;
 
-/// One settle fact.
+/// One settle fact. Kept small: between two flushes there may be hundreds of thousands of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// Log of the event.
-    #[serde(rename = "l")]
-    pub log: String,
+    #[serde(rename = "l", with = "log_name")]
+    pub log: LogName,
     /// Its position there.
     #[serde(rename = "p")]
     pub position: Position,
@@ -33,13 +33,32 @@ pub struct Fact {
     pub attempts: u32,
     /// Code of the reason, if there is one.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
+    pub code: Option<Box<str>>,
     /// The reason in words, without payload.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
     /// The failed attempts before.
-    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<AttemptNote>,
+    #[serde(rename = "n", default, skip_serializing_if = "no_notes")]
+    pub notes: Box<[AttemptNote]>,
+}
+
+/// The port knows no format, so how a log's name is written stands here.
+mod log_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use stadtbus_broker::LogName;
+
+    pub(super) fn serialize<S: Serializer>(name: &LogName, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<LogName, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(from)?;
+        LogName::new(&name).map_err(D::Error::custom)
+    }
+}
+
+fn no_notes(notes: &[AttemptNote]) -> bool {
+    notes.is_empty()
 }
 
 fn one() -> u32 {

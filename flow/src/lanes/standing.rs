@@ -14,7 +14,7 @@ impl Lane {
     /// What became of an event, as far as it is not written down yet.
     #[must_use]
     pub fn unwritten(&self, log: &LogName, position: Position) -> Vec<Fact> {
-        let about = |fact: &&Fact| fact.position == position && fact.log == log.as_str();
+        let about = |fact: &&Fact| fact.position == position && fact.log == *log;
         self.state().facts.iter().filter(about).cloned().collect()
     }
 
