@@ -165,6 +165,8 @@ fn core_5_strings() {
     );
 }
 
+/// CORE-3
+
 #[test]
 fn core_3_attribute_names() {
     for name in [
@@ -196,6 +198,8 @@ fn core_3_attribute_names() {
         assert_eq!(found, Err("SB-1104"), "{name}");
     }
 }
+
+/// CORE-2
 
 #[test]
 fn core_2_required() {

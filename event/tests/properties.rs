@@ -160,6 +160,7 @@ fn through_log(event: &Event) -> Event {
 }
 
 proptest! {
+    /// CORE-12, CORE-11
     #[test]
     fn core_12_binary_to_structured_to_binary_is_identity(event in event(strings())) {
         let (headers, body) = encode_binary(&event);
@@ -184,6 +185,8 @@ proptest! {
         prop_assert_eq!(json::to_bytes(&logged), json::to_bytes(&event));
         prop_assert_eq!(json::parse(&json::to_bytes(&event)).unwrap(), event);
     }
+
+    /// HTTP-4, NATS-3
 
     #[test]
     fn headers_are_printable_ascii(event in event(typed())) {

@@ -45,6 +45,8 @@ fn single(incoming: Incoming) -> Result<Event, EventError> {
     }
 }
 
+/// HTTP-1, JSON-3, CORE-7
+
 #[test]
 fn http_1_the_content_type_decides_the_mode() {
     let one = r#"{"specversion":"1.0","id":"1","source":"a","type":"t"}"#;
@@ -87,11 +89,15 @@ fn http_1_the_content_type_decides_the_mode() {
     }
 }
 
+/// HTTP-7
+
 #[test]
 fn http_7_an_unknown_format_is_refused_even_with_attributes_in_headers() {
     let error = binary(&[("content-type", b"application/cloudevents+avro")], "x").unwrap_err();
     assert_eq!(error.code(), "SB-1109");
 }
+
+/// HTTP-6
 
 #[test]
 fn http_6_structured_mode_ignores_attribute_headers() {
@@ -104,6 +110,8 @@ fn http_6_structured_mode_ignores_attribute_headers() {
     let body = Bytes::from_static(br#"{"specversion":"1.0","id":"1","source":"a","type":"t"}"#);
     assert_eq!(single(decode(&list, body, 1).unwrap()).unwrap().id(), "1");
 }
+
+/// HTTP-3
 
 #[test]
 fn http_3_content_type_is_datacontenttype() {
@@ -120,6 +128,8 @@ fn http_3_content_type_is_datacontenttype() {
         "SB-1104"
     );
 }
+
+/// HTTP-4, HTTP-5
 
 #[test]
 fn http_4_decoding_of_values() {
@@ -156,6 +166,8 @@ fn http_4_decoding_of_values() {
         assert_eq!(found, *expected, "{}", String::from_utf8_lossy(value));
     }
 }
+
+/// HTTP-4, HTTP-5: U+1F600 is a surrogate pair in UTF-16 and one sequence of four bytes here.
 
 #[test]
 fn http_4_and_5_encoding_of_values() {
@@ -203,6 +215,8 @@ fn what_binary_mode_refuses() {
     }
 }
 
+/// CORE-4
+
 #[test]
 fn core_4_two_headers_of_one_name() {
     for name in ["ce-x", "content-type"] {
@@ -216,6 +230,8 @@ fn core_4_two_headers_of_one_name() {
         );
     }
 }
+
+/// CORE-2
 
 #[test]
 fn core_2_required_attributes() {
@@ -240,6 +256,8 @@ fn core_2_required_attributes() {
     assert_eq!(decode(&old, Bytes::new(), 1).unwrap_err().code(), "SB-1111");
 }
 
+/// HTTP-3
+
 #[test]
 fn header_names_match_in_any_case() {
     let list = headers(&[
@@ -254,6 +272,8 @@ fn header_names_match_in_any_case() {
     assert_eq!(event.data(), None);
 }
 
+/// CORE-11
+
 #[test]
 fn core_11_implied_json_is_said() {
     let structured =
@@ -264,6 +284,8 @@ fn core_11_implied_json_is_said() {
     assert!(!encode_binary(&unknown).0.contains_key("content-type"));
     assert!(!unknown.has_json_data());
 }
+
+/// JSON-4, JSON-8
 
 #[test]
 fn json_from_binary_mode_is_a_value_in_structured_mode() {
@@ -283,6 +305,8 @@ fn json_from_binary_mode_is_a_value_in_structured_mode() {
         assert_eq!(single(decode(&headers, out, 1).unwrap()).unwrap(), event);
     }
 }
+
+/// HTTP-2
 
 #[test]
 fn http_2_batches_go_both_ways() {

@@ -290,6 +290,8 @@ fn payload_shares_the_memory_of_the_body() {
     }
 }
 
+/// JSON-9
+
 #[test]
 fn json_9_extensions_keep_their_types() {
     let event = event(r#""n":-2147483648,"t":true,"f":false,"s":"7""#);
@@ -307,6 +309,8 @@ fn json_9_extensions_keep_their_types() {
     assert_eq!(event.attribute("n").as_deref(), Some("-2147483648"));
     assert_eq!(parse(&to_bytes(&event)).unwrap(), event);
 }
+
+/// CORE-12
 
 #[test]
 fn core_12_spelling_survives() {
@@ -359,6 +363,8 @@ fn deep_data_is_only_passed_through() {
     assert!(to_bytes(&event).len() > 200_000);
 }
 
+/// JSON-3
+
 #[test]
 fn json_3_batches() {
     let good = with(r#""data":1"#);
@@ -391,6 +397,8 @@ fn json_3_batches() {
     assert_eq!(again.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), events);
     assert_eq!(batch_to_bytes([].iter()), "[]");
 }
+
+/// CORE-8: only 1.0 is spoken here, so another one is an error of its member.
 
 #[test]
 fn core_8_a_batch_has_one_specversion() {

@@ -33,6 +33,8 @@ fn value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
 
 const STRUCTURED: &str = r#"{"specversion":"1.0","id":"1","source":"a","type":"t","data":[1]}"#;
 
+/// NATS-1, NATS-4, NATS-5
+
 #[test]
 fn nats_1_and_5_modes() {
     // (why, headers, payload, outcome)
@@ -115,6 +117,8 @@ fn nats_1_and_5_modes() {
     }
 }
 
+/// NATS-2, NATS-3
+
 #[test]
 fn nats_2_and_3_every_attribute_is_a_header() {
     let event = Event::builder("1", "a", "t")
@@ -139,6 +143,8 @@ fn nats_2_and_3_every_attribute_is_a_header() {
     assert_eq!(payload, "ü");
     assert_eq!(decode(&headers, payload).unwrap(), event);
 }
+
+/// NATS-5: what sdk-go sends, mode by `ce-specversion` and the payload's type in `content-type`.
 
 #[test]
 fn nats_5_the_payload_type_from_content_type() {
@@ -168,6 +174,8 @@ fn nats_5_the_payload_type_from_content_type() {
         Some("y")
     );
 }
+
+/// NATS-4, CORE-12
 
 #[test]
 fn through_the_log_structured_out_is_structured_in() {
