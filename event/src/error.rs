@@ -76,7 +76,7 @@ impl EventError {
     pub(crate) fn unsupported_format() -> Self {
         Self::new(
             "SB-1109",
-            "this event format is not supported; send application/cloudevents+json in UTF-8 or binary mode",
+            "this event format is not supported; send application/cloudevents+json in UTF-8, +protobuf, +avro, or binary mode",
         )
     }
 

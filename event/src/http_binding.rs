@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::EventError;
 use crate::event::{Core, Data, Event, Form};
+use crate::format::{Format, Mode};
 use crate::parts::Parts;
 use crate::value::Value;
-use crate::{json, media, percent};
+use crate::{json, percent};
 
 #[cfg(test)]
 mod tests;
@@ -29,14 +30,14 @@ pub enum Incoming {
 /// not looked at (HTTP-6). In binary mode an empty body is no payload, and all extensions are strings.
 ///
 /// # Errors
-/// SB-1101 where it is no CloudEvent at all, SB-1109 for a format other than JSON in UTF-8, SB-1110 for header values
-/// that cannot be decoded, else as [`json::parse`] and [`json::parse_batch`].
+/// SB-1101 where it is no CloudEvent at all, SB-1109 for a format that is not in [`Format`], SB-1110 for header values that
+/// cannot be decoded, else as [`Format::parse`] and [`Format::parse_batch`].
 pub fn decode(headers: &HeaderMap, body: Bytes, events_max: usize) -> Result<Incoming, EventError> {
     let content_type = content_type(headers)?;
     if let Some(declared) = content_type {
-        match mode(declared)? {
-            Mode::Batch => return json::parse_batch(&body, events_max).map(Incoming::Batch),
-            Mode::Structured => return json::parse(&body).map(Incoming::Single),
+        match Mode::of(declared)? {
+            Mode::Batch(format) => return format.parse_batch(&body, events_max).map(Incoming::Batch),
+            Mode::Structured(format) => return format.parse(&body).map(Incoming::Single),
             Mode::Binary => {}
         }
     }
@@ -58,34 +59,6 @@ fn content_type(headers: &HeaderMap) -> Result<Option<&str>, EventError> {
             "datacontenttype",
             "is not a media type such as application/json",
         )),
-    }
-}
-
-pub(crate) enum Mode {
-    Binary,
-    Structured,
-    Batch,
-}
-
-/// The mode a content type calls for; the batch is asked first, for its type has the other's as a prefix.
-pub(crate) fn mode(content_type: &str) -> Result<Mode, EventError> {
-    const PREFIX: &str = "application/cloudevents";
-    let essence = media::essence(content_type);
-    if !essence
-        .get(..PREFIX.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
-    {
-        return Ok(Mode::Binary);
-    }
-    if !media::utf8(content_type) {
-        return Err(EventError::unsupported_format());
-    }
-    if essence.eq_ignore_ascii_case(json::BATCH_MEDIA_TYPE) {
-        Ok(Mode::Batch)
-    } else if essence.eq_ignore_ascii_case(json::MEDIA_TYPE) {
-        Ok(Mode::Structured)
-    } else {
-        Err(EventError::unsupported_format())
     }
 }
 
@@ -145,18 +118,33 @@ pub fn encode_binary(event: &Event) -> (HeaderMap, Bytes) {
     (headers, event.data().cloned().unwrap_or_default())
 }
 
-/// Writes structured mode in the JSON format.
+/// Writes structured mode in the JSON format, which every receiver reads.
 #[must_use]
 pub fn encode_structured(event: &Event) -> (HeaderMap, Bytes) {
-    (format_headers(json::MEDIA_TYPE), json::to_bytes(event))
+    encode_structured_as(event, Format::Json)
 }
 
-/// Writes batched mode; only for receivers that asked for it (HTTP-2).
+/// Writes structured mode in this format, for receivers that asked for it.
+#[must_use]
+pub fn encode_structured_as(event: &Event, format: Format) -> (HeaderMap, Bytes) {
+    (format_headers(format.media_type()), format.to_bytes(event))
+}
+
+/// Writes batched mode in the JSON format; only for receivers that asked for it (HTTP-2).
 pub fn encode_batch<'a>(events: impl Iterator<Item = &'a Event>) -> (HeaderMap, Bytes) {
     (
         format_headers(json::BATCH_MEDIA_TYPE),
         json::batch_to_bytes(events),
     )
+}
+
+/// Writes batched mode in this format; nothing where the format has no batch.
+pub fn encode_batch_as<'a>(
+    events: impl Iterator<Item = &'a Event>,
+    format: Format,
+) -> Option<(HeaderMap, Bytes)> {
+    let media_type = format.batch_media_type()?;
+    Some((format_headers(media_type), format.batch_to_bytes(events)?))
 }
 
 fn format_headers(media_type: &'static str) -> HeaderMap {

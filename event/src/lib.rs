@@ -1,4 +1,4 @@
-//! The CloudEvent of the bus: a byte-preserving core type, its JSON format, its HTTP and NATS bindings.
+//! The CloudEvent of the bus: a byte-preserving core type, its formats, its bindings.
 //!
 //! **Why a type of our own.** A router is judged by what it does *not* change. Libraries made for publishers parse the
 //! payload into a tree, normalise times to UTC and URIs to their taste; after them a signature over the data no longer
@@ -45,17 +45,22 @@
     )
 )]
 
+pub mod avro;
 mod builder;
 mod check;
+mod documented;
 mod error;
 mod event;
+pub mod format;
 pub mod http_binding;
+mod instant;
 pub mod json;
 pub mod media;
 pub mod names;
 pub mod nats_binding;
 mod parts;
 mod percent;
+pub mod protobuf;
 pub mod sdk;
 mod value;
 
@@ -63,6 +68,7 @@ pub use builder::EventBuilder;
 pub use check::ATTRIBUTE_NAME_BYTES_MAX;
 pub use error::EventError;
 pub use event::Event;
+pub use format::{Format, Mode};
 pub use names::{EventType, NameError, PartnerId, SubscriptionId, SystemId};
 pub use parts::EXTENSIONS_MAX;
 pub use value::Value;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::error::EventError;
 use crate::event::{Core, Data, Event, Form};
-use crate::http_binding::{Mode, mode};
+use crate::format::Mode;
 use crate::media;
 use crate::parts::Parts;
 use crate::value::Value;
@@ -92,9 +92,9 @@ fn form_header(event: &Event, data: &Data) -> Option<&'static str> {
 pub fn decode(headers: &[(String, String)], payload: Bytes) -> Result<Event, EventError> {
     let content_type = content_type(headers)?;
     if let Some(declared) = content_type {
-        match mode(declared)? {
-            Mode::Structured => return json::parse(&payload),
-            Mode::Batch => return Err(EventError::unsupported_format()),
+        match Mode::of(declared)? {
+            Mode::Structured(format) => return format.parse(&payload),
+            Mode::Batch(_) => return Err(EventError::unsupported_format()),
             Mode::Binary => {}
         }
     }

@@ -72,6 +72,14 @@ impl<'a> Parts<'a> {
         Ok(())
     }
 
+    /// An attribute in a format with types. Those of the core specification are strings, all of them.
+    pub(crate) fn set_typed(&mut self, name: &str, value: Value) -> Result<(), EventError> {
+        if name == "specversion" || Core::of(name).is_some() {
+            return Err(EventError::bad_value(name, "is not a string"));
+        }
+        self.set_extension(name, value)
+    }
+
     /// An attribute given as `null` (JSON-1).
     pub(crate) fn set_unset(&mut self, name: Cow<'a, str>) -> Result<(), EventError> {
         if !check::name(&name) {
@@ -134,8 +142,12 @@ impl<'a> Parts<'a> {
         }
     }
 
+    pub(crate) fn core(&mut self, core: Core) -> Option<&str> {
+        self.slot(core).as_deref()
+    }
+
     pub(crate) fn datacontenttype(&mut self) -> Option<&str> {
-        self.slot(Core::DataContentType).as_deref()
+        self.core(Core::DataContentType)
     }
 
     /// Checks the whole and closes it.
@@ -245,7 +257,7 @@ fn check_core(core: Core, value: Option<&str>) -> Result<(), EventError> {
     }
 }
 
-fn too_many() -> EventError {
+pub(crate) fn too_many() -> EventError {
     EventError::new(
         "SB-1406",
         format!("an event may have {EXTENSIONS_MAX} extension attributes at most"),

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Incoming, decode, encode_batch, encode_binary, encode_structured};
-use crate::{Event, EventError, json};
+use super::{
+    Incoming, decode, encode_batch, encode_batch_as, encode_binary, encode_structured, encode_structured_as,
+};
+use crate::{Event, EventError, Format, json};
 
 const REQUIRED: [(&str, &str); 4] = [
     ("ce-specversion", "1.0"),
@@ -67,9 +69,12 @@ fn http_1_the_content_type_decides_the_mode() {
         ("application/cloudevents-batch+json", one, "SB-1108"),
         ("application/cloudevents+json", &many, "SB-1101"),
         // HTTP-7: never taken for binary.
-        ("application/cloudevents+avro", one, "SB-1109"),
         ("application/cloudevents+xml", one, "SB-1109"),
-        ("application/cloudevents-batch+protobuf", &many, "SB-1109"),
+        ("application/cloudevents+cbor", one, "SB-1109"),
+        ("application/cloudevents-batch+avro", &many, "SB-1109"),
+        ("application/cloudevents+avro", one, "SB-1113"),
+        ("Application/CloudEvents+Protobuf; x=y", one, "SB-1113"),
+        ("application/cloudevents-batch+protobuf", &many, "SB-1113"),
         ("application/cloudevents", one, "SB-1109"),
         ("application/json", one, "SB-1101"),
         ("", one, "SB-1101"),
@@ -93,7 +98,7 @@ fn http_1_the_content_type_decides_the_mode() {
 
 #[test]
 fn http_7_an_unknown_format_is_refused_even_with_attributes_in_headers() {
-    let error = binary(&[("content-type", b"application/cloudevents+avro")], "x").unwrap_err();
+    let error = binary(&[("content-type", b"application/cloudevents+xml")], "x").unwrap_err();
     assert_eq!(error.code(), "SB-1109");
 }
 
@@ -317,4 +322,39 @@ fn http_2_batches_go_both_ways() {
         Ok(Incoming::Batch(vec![Ok(event.clone()), Ok(event)]))
     );
     assert_eq!(decode(&headers, body, 1).unwrap_err().code(), "SB-1403");
+}
+
+/// HTTP-1, PROTO-1, AVRO-1: structured and batched mode in every format, told by the content type alone.
+#[test]
+fn http_1_every_format_goes_both_ways() {
+    let event = Event::builder("1", "a", "t")
+        .datacontenttype("application/json")
+        .extension("n", 7)
+        .data(r#"{"a":1e2}"#)
+        .build()
+        .unwrap();
+    for format in Format::ALL {
+        let (headers, body) = encode_structured_as(&event, format);
+        assert_eq!(headers["content-type"], format.media_type());
+        assert_eq!(
+            single(decode(&headers, body, 1).unwrap()).unwrap(),
+            event,
+            "{format:?}"
+        );
+        let batch = encode_batch_as([&event, &event].into_iter(), format);
+        assert_eq!(batch.is_none(), format == Format::Avro, "{format:?}");
+        if let Some((headers, body)) = batch {
+            assert_eq!(headers["content-type"], format.batch_media_type().unwrap());
+            assert_eq!(
+                decode(&headers, body.clone(), 2),
+                Ok(Incoming::Batch(vec![Ok(event.clone()), Ok(event.clone())])),
+                "{format:?}"
+            );
+            assert_eq!(
+                decode(&headers, body, 1).unwrap_err().code(),
+                "SB-1403",
+                "{format:?}"
+            );
+        }
+    }
 }

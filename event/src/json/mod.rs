@@ -12,6 +12,7 @@ mod write;
 mod tests;
 
 pub use read::{parse, parse_batch};
+pub(crate) use write::string as write_string;
 pub use write::{batch_to_bytes, to_bytes};
 
 /// Media type of one event in this format.

@@ -77,7 +77,7 @@ fn name(out: &mut String, name: &str) {
     out.push_str("\":");
 }
 
-fn string(out: &mut String, text: &str) {
+pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     while let Some((plain, from)) = rest.find(special).and_then(|at| rest.split_at_checked(at)) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{decode, encode_binary};
-use crate::{Event, EventError, Value, json};
+use crate::{Event, EventError, Format, Value, json};
 
 type Headers = Vec<(String, String)>;
 
@@ -59,7 +59,7 @@ fn nats_1_and_5_modes() {
         ),
         (
             "HTTP-7",
-            required(&[("content-type", "application/cloudevents+avro")]),
+            required(&[("content-type", "application/cloudevents+xml")]),
             STRUCTURED,
             Err("SB-1109"),
         ),
@@ -255,4 +255,16 @@ fn an_empty_payload_is_not_none() {
     let none = empty.to_builder().without_data().build().unwrap();
     let (headers, payload) = encode_binary(&none);
     assert_eq!(decode(&headers, payload).unwrap().data(), None);
+}
+
+/// NATS-1, PROTO-1, AVRO-1
+#[test]
+fn nats_1_structured_mode_in_every_format() {
+    let event = json::parse(&Bytes::from_static(STRUCTURED.as_bytes())).unwrap();
+    for format in Format::ALL {
+        let header = headers(&[("Content-Type", format.media_type())]);
+        let read = decode(&header, format.to_bytes(&event)).unwrap();
+        assert_eq!(read.data(), event.data(), "{format:?}");
+        assert!(read.has_json_data(), "{format:?}");
+    }
 }
