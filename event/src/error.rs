@@ -73,6 +73,10 @@ impl EventError {
         Self::at("SB-1110", attribute, detail)
     }
 
+    pub(crate) fn no_event(detail: &'static str) -> Self {
+        Self::new("SB-1101", detail)
+    }
+
     pub(crate) fn unsupported_format() -> Self {
         Self::new(
             "SB-1109",

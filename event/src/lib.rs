@@ -45,6 +45,7 @@
     )
 )]
 
+pub mod amqp_binding;
 pub mod avro;
 mod builder;
 mod check;
@@ -55,7 +56,9 @@ pub mod format;
 pub mod http_binding;
 mod instant;
 pub mod json;
+pub mod kafka_binding;
 pub mod media;
+pub mod mqtt_binding;
 pub mod names;
 pub mod nats_binding;
 mod parts;

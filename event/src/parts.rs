@@ -150,6 +150,17 @@ impl<'a> Parts<'a> {
         self.core(Core::DataContentType)
     }
 
+    /// The payload's type from the message's own content type. An attribute beside it that says the same is taken, for the
+    /// examples of the specification have it both ways; two types are none.
+    pub(crate) fn declare(&mut self, content_type: Option<&'a str>) -> Result<(), EventError> {
+        match (self.datacontenttype(), content_type) {
+            (_, None) => Ok(()),
+            (None, Some(declared)) => self.set("datacontenttype", declared.into()),
+            (Some(held), Some(declared)) if held == declared => Ok(()),
+            (Some(_), Some(_)) => Err(EventError::twice("datacontenttype")),
+        }
+    }
+
     /// Checks the whole and closes it.
     pub(crate) fn finish(mut self) -> Result<Event, EventError> {
         if !self.specversion {

@@ -12,6 +12,9 @@ const REQUIREMENTS: &[(&str, u32)] = &[
     ("NATS", 5),
     ("AVRO", 1),
     ("PROTO", 1),
+    ("MQTT", 2),
+    ("AMQP", 2),
+    ("KAFKA", 3),
 ];
 
 fn test_sources(folder: &Path, found: &mut Vec<PathBuf>) {
