@@ -66,6 +66,7 @@ mod percent;
 pub mod protobuf;
 pub mod sdk;
 mod value;
+pub mod websocket;
 
 pub use builder::EventBuilder;
 pub use check::ATTRIBUTE_NAME_BYTES_MAX;

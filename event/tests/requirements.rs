@@ -15,6 +15,7 @@ const REQUIREMENTS: &[(&str, u32)] = &[
     ("MQTT", 2),
     ("AMQP", 2),
     ("KAFKA", 3),
+    ("WS", 1),
 ];
 
 fn test_sources(folder: &Path, found: &mut Vec<PathBuf>) {
