@@ -11,25 +11,39 @@ const EPOCH: DateTime = datetime(1970, 1, 1, 0, 0, 0, 0);
 
 /// The instant, where seconds and nanoseconds say it exactly: no leap second, no tenth fraction digit, no year 0.
 pub(crate) fn exact(text: &str) -> Option<(i64, i32)> {
-    if !check::timestamp(text) {
+    if !check::timestamp(text) || text.get(17..19) == Some("60") || fraction(text).len() > 9 {
         return None;
     }
+    nearest(text).filter(|(seconds, _)| SECONDS.contains(seconds))
+}
+
+/// The instant of a checked timestamp in seconds and nanoseconds, cut to those; a leap second is the second after it.
+pub(crate) fn nearest(text: &str) -> Option<(i64, i32)> {
     let (local, tail) = text.split_at_checked(19)?;
-    let digits = tail.strip_prefix('.').map_or("", |rest| {
-        rest.split_once(|c: char| !c.is_ascii_digit())
-            .map_or(rest, |(digits, _)| digits)
-    });
-    if local.ends_with("60") || digits.len() > 9 {
-        return None;
-    }
-    let nanos = format!("{digits:0<9}").parse().ok()?;
+    let digits = fraction(text);
+    let nanos = format!("{:0<9}", digits.get(..9).unwrap_or(digits))
+        .parse()
+        .ok()?;
+    let (local, leap) = match local.strip_suffix("60") {
+        Some(minute) => (format!("{minute}59").into(), 1),
+        None => (std::borrow::Cow::Borrowed(local), 0),
+    };
     // The calendar alone, for jiff's own timestamps end a day before the year 9999 does.
     let local: DateTime = local.parse().ok()?;
-    let seconds = local
-        .duration_since(EPOCH)
-        .as_secs()
-        .checked_sub(offset_seconds(tail)?)?;
-    SECONDS.contains(&seconds).then_some((seconds, nanos))
+    let seconds = local.duration_since(EPOCH).as_secs();
+    Some((
+        seconds.checked_sub(offset_seconds(tail)?)?.checked_add(leap)?,
+        nanos,
+    ))
+}
+
+fn fraction(text: &str) -> &str {
+    let rest = text
+        .get(19..)
+        .and_then(|tail| tail.strip_prefix('.'))
+        .unwrap_or_default();
+    rest.split_once(|c: char| !c.is_ascii_digit())
+        .map_or(rest, |(digits, _)| digits)
 }
 
 /// What the zone at the end of a checked timestamp adds to UTC.
