@@ -37,6 +37,25 @@ pub(crate) fn nearest(text: &str) -> Option<(i64, i32)> {
     ))
 }
 
+/// RFC 3339 in UTC, cut to whole seconds; a leap second stays one. Nothing where it is no timestamp or leaves the years that
+/// have four digits.
+pub(crate) fn utc_seconds(text: &str) -> Option<String> {
+    if !check::timestamp(text) {
+        return None;
+    }
+    let leap = text.get(17..19) == Some("60");
+    let (seconds, _) = nearest(text)?;
+    let local = EPOCH
+        .checked_add(SignedDuration::from_secs(seconds.checked_sub(i64::from(leap))?))
+        .ok()?;
+    if !(0..=9999).contains(&local.year()) {
+        return None;
+    }
+    let minute = local.strftime("%Y-%m-%dT%H:%M:");
+    let second = local.second().checked_add(i8::from(leap))?;
+    Some(format!("{minute}{second:02}Z"))
+}
+
 fn fraction(text: &str) -> &str {
     let rest = text
         .get(19..)
@@ -76,7 +95,25 @@ pub(crate) fn spelled(seconds: i64, nanos: i32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{exact, spelled};
+    use super::{exact, spelled, utc_seconds};
+
+    #[test]
+    fn whole_seconds_in_utc() {
+        let cases = [
+            ("2026-05-13T10:49:12.123456+01:00", Some("2026-05-13T09:49:12Z")),
+            ("2026-05-13t09:49:12.999z", Some("2026-05-13T09:49:12Z")),
+            ("1969-12-31T23:59:59.5Z", Some("1969-12-31T23:59:59Z")),
+            ("2017-01-01T00:59:60.5+01:00", Some("2016-12-31T23:59:60Z")),
+            ("0000-01-01T00:00:00Z", Some("0000-01-01T00:00:00Z")),
+            ("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59Z")),
+            ("0000-01-01T00:00:00+01:00", None),
+            ("9999-12-31T23:59:59-01:00", None),
+            ("2026-05-13", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(utc_seconds(text).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn core_12_instants_that_numbers_can_say() {

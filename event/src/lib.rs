@@ -67,6 +67,7 @@ mod percent;
 pub mod protobuf;
 pub mod sdk;
 mod value;
+pub mod verifiability;
 pub mod websocket;
 
 pub use builder::EventBuilder;
