@@ -7,6 +7,7 @@ use super::{Breach, Source};
 /// Crates that ship, and the crates of this workspace each may depend on. Those not listed here are tests and tools: they may see all.
 const LAYERS: &[(&str, &[&str])] = &[
     ("stadtbus-event", &[]),
+    ("cloudevents-sql", &[]),
     ("stadtbus-contracts", &["stadtbus-event"]),
     ("stadtbus-plugin-host", &["stadtbus-event"]),
     ("stadtbus-broker", &[]),
@@ -73,6 +74,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
 /// Where the crates that ship live.
 pub(crate) const PRODUCT_DIRS: &[&str] = &[
     "event/",
+    "cesql/",
     "contracts/registry/",
     "plugins/host/",
     "broker-adapters/",
