@@ -14,7 +14,7 @@ use crate::parse_error::ParseError;
 use crate::parser;
 use crate::span::Span;
 use crate::value::{Type, Value};
-use crate::verdict::{Evaluation, Part, Verdict, deciding};
+use crate::verdict::{Cause, Evaluation, Part, Verdict, deciding};
 
 /// Makes expressions, with bounds and functions of your own. [`Expression::parse`] is the same with neither.
 #[derive(Clone, Debug, Default)]
@@ -149,10 +149,15 @@ impl Expression {
     pub fn verdict<'a, A: Attributes + ?Sized>(&'a self, event: &'a A) -> Verdict<'a> {
         match evaluate(&self.root, event) {
             Ok(Value::Boolean(truth)) => {
-                let because = self.part(deciding(&self.root, truth, event).span);
-                match truth {
-                    true => Verdict::Matched { because },
-                    false => Verdict::Unmatched { because },
+                let (decider, its_truth) = deciding(&self.root, truth, event);
+                let because = Cause {
+                    part: self.part(decider.span),
+                    truth: its_truth,
+                };
+                if truth {
+                    Verdict::Matched { because }
+                } else {
+                    Verdict::Unmatched { because }
                 }
             }
             Ok(value) => Verdict::NotBoolean { value },

@@ -95,7 +95,7 @@ pub use limits::{Limits, TEXT_BYTES_MAX};
 pub use parse_error::{ParseError, ParseErrorKind};
 pub use span::Span;
 pub use value::{Type, Value};
-pub use verdict::{Evaluation, Part, Verdict};
+pub use verdict::{Cause, Evaluation, Part, Verdict};
 
 /// The examples of the README are run, too.
 #[cfg(doctest)]

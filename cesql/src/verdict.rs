@@ -27,6 +27,21 @@ pub struct Part<'a> {
     pub span: Span,
 }
 
+/// The smallest part of an expression that decides what the whole is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// Of `a AND b` the one that is false, of `NOT a` the `a`, and so on inwards.
+    pub part: Part<'a>,
+    /// What it is for this event.
+    pub truth: bool,
+}
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}", self.part.text, self.truth)
+    }
+}
+
 /// What a filter says of one event. Only [`Verdict::Matched`] lets it pass (SUB-5).
 ///
 /// `Display` is one sentence for a person. It may repeat a value of the event in the case of
@@ -35,13 +50,13 @@ pub struct Part<'a> {
 pub enum Verdict<'a> {
     /// `true`, without an error.
     Matched {
-        /// The smallest part that decided it.
-        because: Part<'a>,
+        /// What decided it.
+        because: Cause<'a>,
     },
     /// `false`, without an error.
     Unmatched {
-        /// The smallest part that decided it: of `a AND b` the one that is false.
-        because: Part<'a>,
+        /// What decided it.
+        because: Cause<'a>,
     },
     /// No error, but not a Boolean.
     NotBoolean {
@@ -70,8 +85,8 @@ impl Verdict<'_> {
 impl fmt::Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Matched { because } => write!(f, "passes: `{}` is true", because.text),
-            Self::Unmatched { because } => write!(f, "does not pass: `{}` is false", because.text),
+            Self::Matched { because } => write!(f, "passes: {because}"),
+            Self::Unmatched { because } => write!(f, "does not pass: {because}"),
             Self::NotBoolean { value } => write!(
                 f,
                 "does not pass: the expression is the {} `{value}`, not a Boolean",
@@ -82,20 +97,24 @@ impl fmt::Display for Verdict<'_> {
     }
 }
 
-/// The smallest part of `node` that decides its value, which is `truth`, without an error.
-pub(crate) fn deciding<'a, A: Attributes + ?Sized>(node: &'a Node, truth: bool, event: &'a A) -> &'a Node {
+/// The smallest part of `node` that decides its value, which is `truth`, without an error; and what that part is.
+pub(crate) fn deciding<'a, A: Attributes + ?Sized>(
+    node: &'a Node,
+    truth: bool,
+    event: &'a A,
+) -> (&'a Node, bool) {
     match &node.kind {
         Kind::Not(operand) => deciding(operand, !truth, event),
         Kind::Chain { first, rest, .. } => {
             let decides = if truth { Operator::Or } else { Operator::And };
             if rest.iter().any(|(operator, _)| *operator != decides) {
-                return node;
+                return (node, truth);
             }
             let mut operands = std::iter::once(&**first).chain(rest.iter().map(|(_, node)| node));
             let decider = operands
                 .find(|node| evaluate(node, event).is_ok_and(|value| value.to_boolean() == Some(truth)));
-            decider.map_or(node, |node| deciding(node, truth, event))
+            decider.map_or((node, truth), |node| deciding(node, truth, event))
         }
-        _ => node,
+        _ => (node, truth),
     }
 }
