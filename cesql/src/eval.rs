@@ -44,12 +44,23 @@ impl<'a> Failure<'a> {
     }
 }
 
+/// Leaves are most of what there is to evaluate: they are read where they are needed, without a call.
+#[inline]
 pub(crate) fn evaluate<'a, A: Attributes + ?Sized>(node: &'a Node, event: &'a A) -> Evaluated<'a> {
     match &node.kind {
         Kind::Literal(literal) => Ok(literal.value()),
-        Kind::Attribute(name) => event
-            .get(name)
-            .ok_or_else(|| Failure::new(node, Reason::MissingAttribute(name))),
+        Kind::Attribute(name) => match event.get(name) {
+            Some(value) => Ok(value),
+            None => Err(Failure::new(node, Reason::MissingAttribute(name))),
+        },
+        _ => operation(node, event),
+    }
+}
+
+fn operation<'a, A: Attributes + ?Sized>(node: &'a Node, event: &'a A) -> Evaluated<'a> {
+    match &node.kind {
+        // Not reached: `evaluate` has read them.
+        Kind::Literal(_) | Kind::Attribute(_) => evaluate(node, event),
         Kind::Exists(name) => {
             let required = REQUIRED_ATTRIBUTES.contains(&&**name);
             Ok(Value::Boolean(required || event.get(name).is_some()))

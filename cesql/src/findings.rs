@@ -53,7 +53,7 @@ pub(crate) fn of(root: &Node) -> Vec<Finding> {
         let sentence = format!("never passes as a filter: its value is always of type {ty}, not Boolean");
         search.push(FindingKind::NeverBoolean(ty), root.span, sentence);
     }
-    search.visit(root, false);
+    search.visit(root);
     search.found.sort_by_key(|finding| finding.span.start);
     search.found
 }
@@ -68,8 +68,7 @@ impl Search {
         self.found.push(Finding { kind, span, sentence });
     }
 
-    /// `failed`: within something that was said to fail already.
-    fn visit(&mut self, node: &Node, failed: bool) {
+    fn visit(&mut self, node: &Node) {
         match &node.kind {
             Kind::Attribute(name) | Kind::Exists(name) if **name == *"data" => self.push(
                 FindingKind::Data,
@@ -94,21 +93,19 @@ impl Search {
             Kind::Like { operand, .. } | Kind::In { operand, .. } => self.not_alone(node, operand),
             Kind::Chain { level, first, rest } => {
                 self.chain(node, *level, first, rest);
-                if !failed {
-                    self.operands(first, rest);
-                }
+                self.operands(first, rest);
             }
-            Kind::Not(operand) if !failed => self.never_casts(operand, Type::Boolean),
-            Kind::Negate(operand) if !failed => self.never_casts(operand, Type::Integer),
+            Kind::Not(operand) => self.never_casts(operand, Type::Boolean),
+            Kind::Negate(operand) => self.never_casts(operand, Type::Integer),
             _ => {}
         }
-        let fails = !failed && self.always_fails(node);
+        self.always_fails(node);
         for child in node.children() {
-            self.visit(child, failed || fails);
+            self.visit(child);
         }
     }
 
-    fn always_fails(&mut self, node: &Node) -> bool {
+    fn always_fails(&mut self, node: &Node) {
         let call = matches!(
             node.kind,
             Kind::Call {
@@ -117,18 +114,15 @@ impl Search {
             }
         );
         if call || !node.is_constant() {
-            return false;
+            return;
         }
-        let Err(failure) = evaluate(node, &()) else {
-            return false;
-        };
-        // What is missing or does not cast has been said where it stands.
-        if failure.error.span == node.span {
+        // What fails further inside is said there.
+        if let Err(failure) = evaluate(node, &())
+            && failure.error.span == node.span
+        {
             let sentence = format!("fails for every event: {}", failure.error);
             self.push(FindingKind::AlwaysFails, node.span, sentence);
-            return true;
         }
-        false
     }
 
     fn never_casts(&mut self, operand: &Node, ty: Type) {

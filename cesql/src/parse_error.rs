@@ -73,7 +73,11 @@ impl ParseErrorKind {
 /// assert_eq!(error.pointing(source).to_string(), "type LKE 'de.%'\n     ^^^");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseError {
+pub struct ParseError(Box<Inner>);
+
+/// Boxed: the parser recurses, and every result on its stack has room for an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     kind: ParseErrorKind,
     span: Span,
     line: usize,
@@ -85,31 +89,31 @@ pub struct ParseError {
 impl ParseError {
     pub(crate) fn new(source: &str, span: Span, kind: ParseErrorKind) -> Self {
         let (line, column) = span.line_and_column(source);
-        Self {
+        Self(Box::new(Inner {
             kind,
             span,
             line,
             column,
             found: shortened(span.of(source)).into(),
             hint: None,
-        }
+        }))
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// What is wrong, for a program.
     #[must_use]
     pub fn kind(&self) -> &ParseErrorKind {
-        &self.kind
+        &self.0.kind
     }
 
     /// The place.
     #[must_use]
     pub fn span(&self) -> Span {
-        self.span
+        self.0.span
     }
 
     /// The line of `source` it is in with the place underlined, two lines. `source` is what was parsed.
@@ -133,9 +137,9 @@ fn shortened(text: &str) -> String {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: ", self.line, self.column)?;
-        let found = &self.found;
-        match &self.kind {
+        write!(f, "line {}, column {}: ", self.0.line, self.0.column)?;
+        let found = &self.0.found;
+        match &self.0.kind {
             ParseErrorKind::TooLong { max } => write!(f, "an expression has at most {max} bytes")?,
             ParseErrorKind::TooDeep { max } => write!(f, "nested more than {max} deep")?,
             ParseErrorKind::TooMany { max } => write!(f, "more than {max} items in one list")?,
@@ -156,7 +160,7 @@ impl fmt::Display for ParseError {
             }
             ParseErrorKind::Expected(what) => write!(f, "expected {what}, found `{found}`")?,
         }
-        match &self.hint {
+        match &self.0.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
@@ -175,12 +179,12 @@ impl fmt::Display for Pointing<'_> {
         let line = self
             .source
             .split('\n')
-            .nth(self.error.line - 1)
+            .nth(self.error.0.line - 1)
             .unwrap_or_default();
-        let span = self.error.span.of(self.source);
+        let span = self.error.0.span.of(self.source);
         let marks = span.split('\n').next().unwrap_or_default().chars().count().max(1);
         let line = line.trim_end_matches('\r').replace('\t', " ");
-        write!(f, "{line}\n{:1$}", "", self.error.column - 1)?;
+        write!(f, "{line}\n{:1$}", "", self.error.0.column - 1)?;
         f.write_str(&"^".repeat(marks))
     }
 }

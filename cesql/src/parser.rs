@@ -58,7 +58,7 @@ impl Parser<'_> {
                 self.room_for_item(rest.len() + 1)?;
                 self.advance()?;
                 let right = match level.tighter() {
-                    Some(tighter) => self.expression(tighter)?,
+                    Some(tighter) => self.nested(|parser| parser.expression(tighter))?,
                     None => self.postfix()?,
                 };
                 height = height.max(right.height);

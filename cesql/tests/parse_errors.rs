@@ -277,42 +277,50 @@ fn nested(depth: usize) -> Vec<String> {
     ]
 }
 
-#[test]
-fn depth_is_bounded_and_never_overflows_the_stack() {
-    let unbounded = Parser::new().with_limits(Limits {
+/// What [`Limits::DEPTH_CEILING`] promises to do with.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 1536 } else { 384 } * 1024;
+
+fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(test);
+    thread.unwrap().join().unwrap();
+}
+
+fn unbounded() -> Parser {
+    Parser::new().with_limits(Limits {
         expression_bytes_max: usize::MAX,
         depth_max: usize::MAX,
         list_items_max: usize::MAX,
-    });
-    for (deep, deeper) in nested(10).into_iter().zip(nested(100_000)) {
-        let expression = Expression::parse(&deep).unwrap_or_else(|error| panic!("{deep}: {error}"));
-        let _ = expression.evaluate(&());
-        let error = unbounded.parse(&deeper).unwrap_err();
-        assert_eq!(error.kind().name(), "too-deep", "{deep}");
+    })
+}
+
+#[test]
+fn depth_is_bounded_whatever_the_limits_say() {
+    on_a_small_stack(|| {
         let max = Limits::DEPTH_CEILING;
-        assert!(
-            error
-                .to_string()
-                .ends_with(&format!("nested more than {max} deep"))
-        );
-    }
-    // The deepest that is allowed can be used in every way on a small stack.
-    let used = std::thread::Builder::new().stack_size(512 * 1024).spawn(move || {
-        for deep in nested(Limits::DEPTH_CEILING / 5) {
-            let expression = unbounded
-                .parse(&deep)
-                .unwrap_or_else(|error| panic!("{deep}: {error}"));
-            assert_eq!(unbounded.parse(&expression.to_string()).unwrap(), expression);
-            assert!(
-                !expression
-                    .verdict(&[("a", "1"), ("x", "1")])
-                    .to_string()
-                    .is_empty()
-            );
-            let _ = (expression.findings(), expression.attributes(), expression.clone());
+        let sentence = format!("nested more than {max} deep");
+        for deep in nested(max + 1).into_iter().chain(nested(100_000)) {
+            let error = unbounded().parse(&deep).unwrap_err();
+            assert_eq!(error.kind().name(), "too-deep", "{error}");
+            assert!(error.to_string().ends_with(&sentence), "{error}");
         }
     });
-    used.unwrap().join().unwrap();
+}
+
+#[test]
+fn the_deepest_expressions_can_be_used_in_every_way() {
+    on_a_small_stack(|| {
+        let parser = unbounded();
+        let parses = |shape: usize, depth: usize| parser.parse(nested(depth).get(shape)?).ok();
+        for shape in 0..nested(1).len() {
+            let mut depths = (1..=Limits::DEPTH_CEILING).rev();
+            let expression = depths.find_map(|depth| parses(shape, depth)).unwrap();
+            assert_eq!(parser.parse(&expression.to_string()).unwrap(), expression);
+            let verdict = expression.verdict(&[("a", "1"), ("x", "1"), ("y", "1")]);
+            assert!(!verdict.to_string().is_empty());
+            assert!(expression.attributes().len() + expression.findings().len() > 0);
+            assert_eq!(expression.clone(), expression);
+        }
+    });
 }
 
 #[test]
