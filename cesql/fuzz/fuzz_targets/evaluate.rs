@@ -11,7 +11,11 @@ struct Event<'t>(&'t str);
 
 impl Attributes for Event<'_> {
     fn get(&self, name: &str) -> Option<Value<'_>> {
-        let number = self.0.bytes().take(4).fold(0_i32, |number, byte| number << 8 | i32::from(byte));
+        let number = self
+            .0
+            .bytes()
+            .take(4)
+            .fold(0_i32, |number, byte| number << 8 | i32::from(byte));
         match name.as_bytes().first()? {
             b'm' => None,
             b'i' => Some(number.into()),
@@ -54,6 +58,7 @@ fuzz_target!(|input: &str| {
     assert_eq!(again.to_string(), normal);
     let second = again.evaluate(&event);
     assert_eq!(second.value, evaluation.value, "{normal}");
-    let kind = |evaluation: &cloudevents_sql::Evaluation<'_>| evaluation.error.as_ref().map(|error| error.kind());
+    let kind =
+        |evaluation: &cloudevents_sql::Evaluation<'_>| evaluation.error.as_ref().map(|error| error.kind());
     assert_eq!(kind(&second), kind(&evaluation), "{normal}");
 });

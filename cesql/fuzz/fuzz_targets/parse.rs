@@ -16,7 +16,10 @@ fuzz_target!(|source: &str| {
         list_items_max: 2,
     };
     let whole = Parser::new().with_limits(wide).parse(source);
-    for outcome in [Expression::parse(source), Parser::new().with_limits(narrow).parse(source)] {
+    for outcome in [
+        Expression::parse(source),
+        Parser::new().with_limits(narrow).parse(source),
+    ] {
         match (&whole, outcome) {
             // Bounds refuse; they never change what an expression means.
             (Ok(whole), Ok(bounded)) => assert_eq!(*whole, bounded),
