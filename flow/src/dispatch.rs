@@ -9,7 +9,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use stadtbus_broker::Broker;
-use stadtbus_event::Event;
+use stadtbus_event::{Event, extensions::ExpiryTime};
 
 use crate::{
     Limits,
@@ -233,8 +233,6 @@ enum Made {
 
 /// The `expirytime` extension: never delivered after it.
 fn has_expired(event: &Event) -> bool {
-    event
-        .attribute("expirytime")
-        .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-        .is_some_and(|expiry| jiff::Timestamp::try_from(SystemTime::now()).is_ok_and(|now| now > expiry))
+    let now = jiff::Timestamp::try_from(SystemTime::now());
+    matches!((ExpiryTime::of(event), now), (Ok(Some(expiry)), Ok(now)) if expiry.has_passed(now))
 }

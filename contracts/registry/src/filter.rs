@@ -1,11 +1,12 @@
 //! Which events of its types a subscription wants: the filter dialects of the CloudEvents
-//! Subscriptions API 1.0-wip (`exact prefix suffix all any not`), as a tree.
+//! Subscriptions API 1.0-wip (`exact prefix suffix all any not sql`), as a tree.
 //!
 //! Strict: an unknown dialect, an empty dialect, an empty prefix or a tree too deep is refused when
 //! the city is loaded. A filter that is silently ignored would deliver more than was ordered.
 
 use std::fmt;
 
+use cloudevents_sql::{Expression, FindingKind};
 use indexmap::IndexMap;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -16,7 +17,7 @@ use crate::reader::Reader;
 use crate::yaml::{Kind, Node};
 
 /// Dialects by their name in the document.
-pub(crate) const DIALECTS: &[&str] = &["exact", "prefix", "suffix", "all", "any", "not"];
+pub(crate) const DIALECTS: &[&str] = &["exact", "prefix", "suffix", "all", "any", "not", "sql"];
 
 /// Filters nest at most this deep.
 pub const FILTER_DEPTH_MAX: usize = 8;
@@ -40,6 +41,8 @@ pub enum Filter {
     Any(Vec<Filter>),
     /// The filter does not match.
     Not(Box<Filter>),
+    /// The CloudEvents SQL expression is true and has no error (SUB-2, SUB-5).
+    Sql(Expression),
 }
 
 impl Filter {
@@ -52,10 +55,12 @@ impl Filter {
             Self::All(_) => "all",
             Self::Any(_) => "any",
             Self::Not(_) => "not",
+            Self::Sql(_) => "sql",
         }
     }
 
-    /// Calls `see` with every attribute comparison of the tree: dialect, attribute, value.
+    /// Calls `see` with every attribute comparison of the tree: dialect, attribute, value. An expression has no one
+    /// value: it is seen with an empty one for each attribute it refers to.
     pub fn visit<'f>(&'f self, see: &mut impl FnMut(&'static str, &'f str, &'f str)) {
         match self {
             Self::Exact(map) | Self::Prefix(map) | Self::Suffix(map) => {
@@ -65,12 +70,17 @@ impl Filter {
             }
             Self::All(list) | Self::Any(list) => list.iter().for_each(|f| f.visit(see)),
             Self::Not(inner) => inner.visit(see),
+            Self::Sql(expression) => {
+                for attribute in expression.attributes() {
+                    see(self.dialect(), attribute.name, "");
+                }
+            }
         }
     }
 
     fn depth(&self) -> usize {
         match self {
-            Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) => 1,
+            Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) | Self::Sql(_) => 1,
             Self::All(list) | Self::Any(list) => 1 + list.iter().map(Self::depth).max().unwrap_or(0),
             Self::Not(inner) => 1 + inner.depth(),
         }
@@ -86,6 +96,7 @@ impl Serialize for Filter {
             }
             Self::All(value) | Self::Any(value) => map.serialize_entry(self.dialect(), value)?,
             Self::Not(value) => map.serialize_entry(self.dialect(), value)?,
+            Self::Sql(expression) => map.serialize_entry(self.dialect(), expression.source())?,
         }
         map.end()
     }
@@ -109,7 +120,7 @@ impl<'de> Visitor<'de> for FilterVisitor {
     type Value = Filter;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("one filter: exact, prefix, suffix, all, any or not")
+        f.write_str("one filter: exact, prefix, suffix, all, any, not or sql")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Filter, A::Error> {
@@ -123,6 +134,7 @@ impl<'de> Visitor<'de> for FilterVisitor {
             "all" => Filter::All(list(&mut map)?),
             "any" => Filter::Any(list(&mut map)?),
             "not" => Filter::Not(map.next_value()?),
+            "sql" => Filter::Sql(expression(&mut map)?),
             other => {
                 return Err(A::Error::unknown_field(
                     &other.chars().take(40).collect::<String>(),
@@ -163,6 +175,22 @@ fn list<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Vec<Filter>, A::Error> {
         return Err(A::Error::custom("an empty list of filters"));
     }
     Ok(filters)
+}
+
+/// An expression that can pass some event: what is known to fail always is refused when it is ordered.
+fn expression<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Expression, A::Error> {
+    let source: String = map.next_value()?;
+    let expression = Expression::parse(&source).map_err(A::Error::custom)?;
+    let futile = expression.findings().into_iter().find(|finding| {
+        !matches!(
+            finding.kind,
+            FindingKind::MixedLogic | FindingKind::NotBindsTighter
+        )
+    });
+    match futile {
+        None => Ok(expression),
+        Some(finding) => Err(A::Error::custom(finding)),
+    }
 }
 
 /// One filter of a file.

@@ -8,14 +8,14 @@
 use std::time::SystemTime;
 
 use stadtbus_contracts::{Permission, Registry};
-use stadtbus_event::Event;
+use stadtbus_event::{Event, extensions};
 
 use crate::{Refusal, authenticate::Principal};
 
 /// Checks an event of `principal` and names the contract it was validated against, `<id>@<version>`.
 ///
 /// # Errors
-/// `SB-1306`, `SB-1307` and `SB-12xx`.
+/// `SB-1306`, `SB-1307`, and as [`contract`].
 pub fn admit(
     registry: &Registry,
     principal: &Principal,
@@ -30,13 +30,14 @@ pub fn admit(
 /// to choose.
 ///
 /// # Errors
-/// `SB-12xx`.
+/// `SB-1114` and `SB-1115` for an extension that breaks its document, `SB-12xx`.
 pub fn contract(
     registry: &Registry,
     principal: &Principal,
     event: &Event,
     now: SystemTime,
 ) -> Result<String, Refusal> {
+    extensions::check_extensions(event)?;
     match registry.validate(&principal.partner, event, now) {
         Ok(compiled) => Ok(reference(compiled.contract())),
         Err(violation) => Err(Refusal {

@@ -8,7 +8,7 @@ use super::{Breach, Source};
 const LAYERS: &[(&str, &[&str])] = &[
     ("stadtbus-event", &[]),
     ("cloudevents-sql", &[]),
-    ("stadtbus-contracts", &["stadtbus-event"]),
+    ("stadtbus-contracts", &["stadtbus-event", "cloudevents-sql"]),
     ("stadtbus-plugin-host", &["stadtbus-event"]),
     ("stadtbus-broker", &[]),
     ("stadtbus-broker-memory", &["stadtbus-broker"]),
@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "stadtbus-flow",
         &[
             "stadtbus-event",
+            "cloudevents-sql",
             "stadtbus-contracts",
             "stadtbus-plugin-host",
             "stadtbus-broker",

@@ -17,6 +17,8 @@ fn reads_every_dialect_and_writes_it_back() {
         r#"{"suffix":{"source":"x"}}"#,
         r#"{"all":[{"exact":{"subject":"x"}},{"not":{"suffix":{"id":"1"}}}]}"#,
         r#"{"any":[{"exact":{"subject":"x"}}]}"#,
+        r#"{"sql":"severity >= 3 AND subject LIKE 'bockum%'"}"#,
+        r#"{"not":{"sql":"EXISTS dataref"}}"#,
     ] {
         let filter: Filter = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&filter).unwrap(), text);
@@ -35,6 +37,11 @@ fn refuses_what_is_not_a_filter() {
         (r#"{"all":[]}"#, "empty list"),
         (r#"{"exact":{"id":"1"},"prefix":{"id":"2"}}"#, "one dialect"),
         (r"[]", "one filter"),
+        (r#"{"sql":"severity >="}"#, "line 1, column"),
+        (r#"{"sql":"LENGHT(subject) > 5"}"#, "did you mean LENGTH?"),
+        (r#"{"sql":"LENGTH(subject)"}"#, "not Boolean"),
+        (r#"{"sql":"data = 'x'"}"#, "data"),
+        (r#"{"sql":""}"#, "line 1"),
     ] {
         let error = serde_json::from_str::<Filter>(text).unwrap_err().to_string();
         assert!(error.contains(says), "{text}: {error}");
