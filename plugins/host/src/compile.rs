@@ -75,7 +75,7 @@ impl CompilerCommand {
 /// error if the component is refused.
 ///
 /// It lowers its own limits first ([`COMPILE_MEMORY_BYTES`], [`COMPILE_CPU_S`]), reads at most one component of
-/// [`COMPONENT_BYTES_MAX`] bytes, and needs neither environment nor files.
+/// [`COMPONENT_BYTES_MAX`] bytes, and needs no files; its environment only keeps its allocator modest.
 #[must_use]
 pub fn compile_child() -> ExitCode {
     let ceiling = |resource, value| {
@@ -124,6 +124,8 @@ fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
 async fn in_child(mut command: Command, component: &[u8]) -> Result<Vec<u8>, PluginError> {
     command
         .env_clear()
+        // An allocator that reserves in advance would be refused by the limit on memory before anything is compiled.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
