@@ -1,15 +1,20 @@
-//! What the crate costs per event of 1 KiB, in microseconds: `cargo run --release -p stadtbus-event --example cost`.
+//! What the crate costs per event of 1 KiB, in microseconds, beside the SDK where that can do the same: `cargo run --release -p stadtbus-event --example cost`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
-use stadtbus_event::{http_binding, json, nats_binding};
+use stadtbus_event::kafka_binding::Key;
+use stadtbus_event::{
+    Event, Format, amqp_binding, check_extensions, http_binding, json, kafka_binding, mqtt_binding,
+    nats_binding,
+};
 
 const ROUNDS: u32 = 200_000;
 
-fn measure<T>(what: &str, mut operation: impl FnMut() -> T) {
+/// Microseconds for one operation, printed and returned.
+fn measure<T>(what: &str, mut operation: impl FnMut() -> T) -> f64 {
     for _ in 0..ROUNDS / 10 {
         black_box(operation());
     }
@@ -17,10 +22,62 @@ fn measure<T>(what: &str, mut operation: impl FnMut() -> T) {
     for _ in 0..ROUNDS {
         black_box(operation());
     }
-    println!(
-        "{what:<28} {:>7.3} µs",
-        start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS)
-    );
+    let cost = start.elapsed().as_secs_f64() * 1e6 / f64::from(ROUNDS);
+    println!("{what:<34} {cost:>7.3} µs");
+    cost
+}
+
+/// Structured mode against the SDK, in the same run: its type is read and written by serde, as its bindings do.
+fn against_the_sdk(body: &Bytes, event: &Event) {
+    println!("\nagainst cloudevents-sdk, structured mode in JSON");
+    let sdk: cloudevents::Event = serde_json::from_slice(body).unwrap();
+    let rows = [
+        (
+            "parse",
+            measure("  parse", || json::parse(body).unwrap()),
+            measure("  parse, SDK", || {
+                serde_json::from_slice::<cloudevents::Event>(body).unwrap()
+            }),
+        ),
+        (
+            "write",
+            measure("  write", || json::to_bytes(event)),
+            measure("  write, SDK", || serde_json::to_vec(&sdk).unwrap()),
+        ),
+        (
+            "round trip",
+            measure("  round trip", || json::to_bytes(&json::parse(body).unwrap())),
+            measure("  round trip, SDK", || {
+                serde_json::to_vec(&serde_json::from_slice::<cloudevents::Event>(body).unwrap()).unwrap()
+            }),
+        ),
+    ];
+    for (what, ours, theirs) in rows {
+        println!("  {what}: {:.1} times as fast", theirs / ours);
+    }
+}
+
+/// Every format, and every binding in binary mode.
+fn formats_and_bindings(event: &Event) {
+    println!("\nformats");
+    for format in Format::ALL {
+        let written = format.to_bytes(event);
+        println!("  {format:?}: {} bytes", written.len());
+        measure("  parse", || format.parse(&written).unwrap());
+        measure("  write", || format.to_bytes(event));
+    }
+    println!("\nbindings, binary mode");
+    let mqtt = mqtt_binding::encode_binary(event).unwrap();
+    measure("  MQTT write", || mqtt_binding::encode_binary(event).unwrap());
+    measure("  MQTT read", || mqtt_binding::decode(&mqtt).unwrap());
+    let kafka = kafka_binding::encode_binary(event, &Key::None);
+    measure("  Kafka write", || {
+        kafka_binding::encode_binary(event, &Key::None)
+    });
+    measure("  Kafka read", || kafka_binding::decode(&kafka).unwrap());
+    let amqp = amqp_binding::encode_binary(event);
+    measure("  AMQP write", || amqp_binding::encode_binary(event));
+    measure("  AMQP read", || amqp_binding::decode(&amqp).unwrap());
 }
 
 fn main() {
@@ -53,4 +110,7 @@ fn main() {
     });
     measure("clone", || event.clone());
     measure("size_bytes", || event.size_bytes());
+    measure("check_extensions", || check_extensions(&event).unwrap());
+    against_the_sdk(&body, &event);
+    formats_and_bindings(&event);
 }
