@@ -93,7 +93,10 @@ impl Dispatcher {
             Ok(Made::Nothing { code, reason }) => {
                 return self.end(lane, item, Outcome::Filtered, Some(&code), Some(reason));
             }
-            Err(error) => return self.transform_failed(lane, item, error).await,
+            Err(error) => {
+                self.transform_failed(lane, item, error).await;
+                return;
+            }
         };
         item.attempts += 1;
         let span = self.span("deliver", SpanKind::Client, lane, &item.logged);
@@ -158,7 +161,9 @@ impl Dispatcher {
             Ok(Made::Nothing { code, reason }) => {
                 self.end(lane, item, Outcome::Filtered, Some(&code), Some(reason))
             }
-            Err(error) => self.transform_failed(lane, item, error).await,
+            Err(error) => {
+                self.transform_failed(lane, item, error).await;
+            }
         }
     }
 

@@ -181,15 +181,16 @@ impl Acceptor {
         };
         for _ in 0..CONFLICTS_MAX {
             let held: Held = store.get(key).await?;
-            if held.includes.as_deref() == Some(passage.digest.as_str())
+            if held.ends_with(&passage.digest)
                 && let Some(answer) = held.answer.as_deref().and_then(again)
             {
                 return Ok(answer);
             }
             let (answer, change) = self.decode(passage, held.value.clone()).await?;
-            let text = serde_json::to_string(&answer).ok();
-            match store.put(key, &held, change, passage.digest.clone(), text).await {
-                Ok(_) => return Ok(answer),
+            let mut next = held.after(change, passage.digest.clone());
+            next.answer = serde_json::to_string(&answer).ok();
+            match store.put(key, next).await {
+                Ok(()) => return Ok(answer),
                 Err(BrokerError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -104,6 +104,16 @@ impl Order {
         matches!(self.subscription().sink, Sink::Pull {} | Sink::Sse {})
     }
 
+    /// Whether its events are run one after another: a derivation whose plugin keeps state.
+    #[must_use]
+    pub fn runs_in_turn(&self) -> bool {
+        self.is_derivation()
+            && self
+                .transform
+                .as_ref()
+                .is_some_and(|plugin| plugin.state.is_some())
+    }
+
     /// Whether the sink is the log: a derivation.
     #[must_use]
     pub fn is_derivation(&self) -> bool {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 use stadtbus_broker::BrokerError;
 use stadtbus_contracts::Sink;
 use stadtbus_event::Event;
-use stadtbus_plugin_host::{Draft, OwnedInput, StateChange};
+use stadtbus_plugin_host::{Draft, OwnedInput};
 
 use super::Dispatcher;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     facts::SpanKind,
     lanes::{Item, Lane, Outcome},
     log::{Logged, Provenance},
-    transform::{self, Held, Transform, TransformError, Transformed, identity},
+    transform::{self, Held, Transform, TransformError, Transformed, event_input, identity},
 };
 
 /// What became of one input.
@@ -25,8 +25,8 @@ enum Derived {
     Dropped { code: String, reason: String },
 }
 
-/// State changes of one pass, by key, in the order of the inputs.
-type Changes = BTreeMap<String, (Held, StateChange, String)>;
+/// State after the inputs of one pass, by key.
+type Changes = BTreeMap<String, Held>;
 
 impl Dispatcher {
     /// Transform → log → state → settle, for a whole group of events.
@@ -58,9 +58,15 @@ impl Dispatcher {
             .into_iter();
         let mut unwritten = Vec::new();
         let mut finished = Vec::new();
+        let mut in_order = true;
         for (item, one) in items.into_iter().zip(made) {
             match one {
-                Err(error) => self.transform_failed(lane, item, error).await,
+                Err(error) => {
+                    // What waits for the broker ended the turn; a dead letter that could not be written did not,
+                    // and must not be overtaken in the state by what came after it.
+                    let waits = error.transient;
+                    in_order &= self.transform_failed(lane, item, error).await || waits;
+                }
                 Ok(Derived::Dropped { code, reason }) => {
                     finished.push((item, Outcome::Filtered, Some(code), Some(reason)))
                 }
@@ -74,7 +80,10 @@ impl Dispatcher {
                 }
             }
         }
-        if let Err(error) = self.keep_state(plugin, changes, unwritten.is_empty()).await {
+        if let Err(error) = self
+            .keep_state(plugin, changes, in_order && unwritten.is_empty())
+            .await
+        {
             tracing::warn!(subscription = %lane.order.id(), %error, "Plugin state could not be written; the inputs are run again.");
             finished.drain(..).for_each(|(item, ..)| lane.put_back(item));
         }
@@ -103,7 +112,8 @@ impl Dispatcher {
             .collect()
     }
 
-    /// Inputs with one state key see each other's state, so a plugin with state runs them in turn.
+    /// Inputs with one state key see each other's state, so a plugin with state runs them in turn. One that has
+    /// to wait ends the turn: run later, it would meet a state that is ahead of it.
     async fn derive_in_turn(
         &self,
         lane: &Lane,
@@ -113,8 +123,14 @@ impl Dispatcher {
         changes: &mut Changes,
     ) -> Vec<Result<Derived, TransformError>> {
         let mut made = Vec::with_capacity(items.len());
+        let mut waits: Option<TransformError> = None;
         for item in items {
-            made.push(self.derive_one(lane, city, plugin, item, changes).await);
+            let one = match &waits {
+                None => self.derive_one(lane, city, plugin, item, changes).await,
+                Some(error) => Err(error.clone()),
+            };
+            waits = one.as_ref().err().filter(|error| error.transient).cloned();
+            made.push(one);
         }
         made
     }
@@ -137,10 +153,16 @@ impl Dispatcher {
             return self.outputs(lane, city, plugin, &item.logged, step.result);
         };
         let held = match changes.get(&key) {
-            Some((held, change, includes)) => held.clone().after(change, includes),
+            Some(held) => held.clone(),
             None => store.get(&key).await?,
         };
-        if includes(held.includes.as_deref(), &item.logged) {
+        let (log, position) = (item.logged.log.as_str(), item.logged.position);
+        // A dead letter that is sent again comes after later inputs that the state includes.
+        let included = match item.due {
+            None => held.includes(log, position),
+            Some(_) => held.ends_with(&event_input(log, position)),
+        };
+        if included {
             return Ok(Derived::Dropped {
                 code: "already-included".to_owned(),
                 reason: "The plugin's state includes this event already.".to_owned(),
@@ -153,14 +175,7 @@ impl Dispatcher {
             )
             .await?;
         let derived = self.outputs(lane, city, plugin, &item.logged, step.result)?;
-        changes.insert(
-            key,
-            (
-                held,
-                step.state,
-                format!("{}:{}", item.logged.log, item.logged.position),
-            ),
-        );
+        changes.insert(key, held.after_event(step.state, log, position));
         Ok(derived)
     }
 
@@ -282,8 +297,8 @@ impl Dispatcher {
                 Err(BrokerError::Unavailable("outputs are not written yet".to_owned()))
             };
         }
-        for (key, (held, change, includes)) in changes {
-            store.put(&key, &held, change, includes, None).await?;
+        for (key, held) in changes {
+            store.put(&key, held).await?;
         }
         Ok(())
     }
@@ -296,16 +311,4 @@ impl Derived {
             Self::Dropped { .. } => &[],
         }
     }
-}
-
-/// Whether the state that includes `included` includes this event too: it is the same log and not earlier.
-fn includes(included: Option<&str>, logged: &Logged) -> bool {
-    included
-        .and_then(|text| text.rsplit_once(':'))
-        .is_some_and(|(log, position)| {
-            log == logged.log.as_str()
-                && position
-                    .parse::<u64>()
-                    .is_ok_and(|position| position >= logged.position)
-        })
 }

@@ -28,7 +28,9 @@ impl Dispatcher {
         match answer {
             Answer::Delivered { .. } => self.end(lane, item, Outcome::Delivered, None, None),
             Answer::Retry { code, detail, after } => self.again(lane, item, code, detail, after).await,
-            Answer::Refused { code, detail } => self.bury(lane, item, code, detail).await,
+            Answer::Refused { code, detail } => {
+                self.bury(lane, item, code, detail).await;
+            }
             Answer::Gone => {
                 // Nobody is there to take it: the lane stands still, and the event with it.
                 tracing::warn!(subscription = %lane.order.id(), "The receiver is gone (410); the subscription is paused.");
@@ -44,12 +46,14 @@ impl Dispatcher {
     }
 
     /// A plugin failed. Only trouble with the broker can pass; a pure function gives the same answer again.
-    pub(super) async fn transform_failed(&self, lane: &Lane, mut item: Item, error: TransformError) {
+    /// Says whether that was the end of this event.
+    pub(super) async fn transform_failed(&self, lane: &Lane, mut item: Item, error: TransformError) -> bool {
         if error.transient {
-            return lane.put_back(item);
+            lane.put_back(item);
+            return false;
         }
         item.attempts += 1;
-        self.bury(lane, item, error.code, error.detail).await;
+        self.bury(lane, item, error.code, error.detail).await
     }
 
     /// Another attempt later: inside the lane if that is soon, else as a scheduled message.
@@ -80,7 +84,8 @@ impl Dispatcher {
             Decision::RetryIn(delay) => delay,
             Decision::Exhausted => {
                 let why = format!("{} attempts failed; the last one: {code} {detail}", item.attempts);
-                return self.bury(lane, item, "SB-3008", why).await;
+                self.bury(lane, item, "SB-3008", why).await;
+                return;
             }
         };
         #[cfg(feature = "planted-bugs")]
@@ -133,13 +138,18 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Into the dead letters, with payload, reason and attempts.
-    pub async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) {
+    /// Into the dead letters, with payload, reason and attempts. Says whether it is there; else the event stays in
+    /// its lane.
+    pub async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) -> bool {
         match self.write_dead_letter(lane, &item, code, &detail).await {
-            Ok(()) => self.end(lane, item, Outcome::DeadLettered, Some(code), Some(detail)),
+            Ok(()) => {
+                self.end(lane, item, Outcome::DeadLettered, Some(code), Some(detail));
+                true
+            }
             Err(error) => {
                 tracing::warn!(subscription = %lane.order.id(), %error, "A dead letter could not be written; the event stays in its lane.");
                 lane.put_back(item);
+                false
             }
         }
     }

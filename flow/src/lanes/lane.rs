@@ -50,6 +50,9 @@ pub(super) enum Room {
     Some,
 }
 
+/// How long an event waits that the broker could not take.
+const PUT_BACK_DELAY: Duration = Duration::from_secs(1);
+
 /// Why a lane stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
@@ -64,6 +67,8 @@ pub(super) struct State {
     /// Transformed and waiting for a pull or a live stream.
     pub(super) ready: VecDeque<Item>,
     pub(super) waiting: BinaryHeap<Waiting>,
+    /// Nothing is taken before: the first of the queue has to wait, and what follows must not pass it.
+    pub(super) held_until: Option<Instant>,
     pub(super) leases: Leases<Item>,
     pub(super) bytes: usize,
     pub(super) carried: usize,
@@ -189,6 +194,10 @@ impl Lane {
             return Vec::new();
         }
         let now = Instant::now();
+        if state.held_until.is_some_and(|until| until > now) {
+            return Vec::new();
+        }
+        state.held_until = None;
         let mut items = Vec::new();
         while items.len() < count {
             let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
@@ -239,21 +248,27 @@ impl Lane {
         Ok(())
     }
 
-    /// Gives an event back to the front of the queue, unharmed: the broker could not be reached to settle it.
+    /// Gives an event back to the lane, unharmed: the broker could not be reached to settle it. Where the plugin
+    /// keeps state the lane waits with it, so that no later event passes it.
     pub(crate) fn put_back(&self, item: Item) {
         let mut state = self.state();
         state.carried = state.carried.saturating_sub(1);
-        state.waiting.push(Waiting {
-            at: Instant::now() + Duration::from_secs(1),
-            item,
-        });
+        let at = Instant::now() + PUT_BACK_DELAY;
+        if self.order.runs_in_turn() {
+            state.return_in_order(item);
+            state.held_until = Some(at);
+        } else {
+            state.waiting.push(Waiting { at, item });
+        }
         drop(state);
         self.work.notify_waiters();
     }
 
     /// When the next retry inside the lane is due.
     pub(super) fn next_retry(&self) -> Option<Instant> {
-        self.state().waiting.peek().map(|waiting| waiting.at)
+        let state = self.state();
+        let waiting = state.waiting.peek().map(|waiting| waiting.at);
+        waiting.into_iter().chain(state.held_until).min()
     }
 
     /// Stops the lane, visibly, or lets it go on.
@@ -286,6 +301,7 @@ impl State {
             queue: VecDeque::new(),
             ready: VecDeque::new(),
             waiting: BinaryHeap::new(),
+            held_until: None,
             leases: Leases::new(leases_max),
             bytes: 0,
             carried: 0,
@@ -311,6 +327,15 @@ impl State {
         } else {
             self.queue.push_back(item)
         }
+    }
+
+    /// Before every event that came after it in its log.
+    fn return_in_order(&mut self, item: Item) {
+        let earlier = |queued: &Item| {
+            queued.logged.log == item.logged.log && queued.logged.position < item.logged.position
+        };
+        let place = self.queue.iter().rposition(earlier).map_or(0, |last| last + 1);
+        self.queue.insert(place, item);
     }
 
     pub(super) fn settle(

@@ -85,11 +85,7 @@ impl Runner {
     /// How many groups may be carried at one time.
     fn width(&self) -> usize {
         let order = &self.lane.order;
-        let keeps_state = order
-            .transform
-            .as_ref()
-            .is_some_and(|plugin| plugin.state.is_some());
-        if order.is_derivation() && keeps_state {
+        if order.runs_in_turn() {
             // Inputs with one state key come one after another, and two groups may share a key.
             1
         } else if order.is_derivation() {

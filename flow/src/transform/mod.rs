@@ -19,7 +19,7 @@ use stadtbus_event::Event;
 use stadtbus_plugin_host::{
     Answer, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Tables, Verdict,
 };
-pub use state::{Held, STATE, StateStore};
+pub use state::{Held, STATE, StateStore, event_input};
 
 /// Why an event could not be transformed.
 #[derive(Debug, Clone, PartialEq, Eq)]

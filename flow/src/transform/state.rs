@@ -1,49 +1,81 @@
 //! State of plugins: one cell for each place (route or subscription) and key, written after the outputs.
 //!
-//! A cell remembers which input it includes. An input that it includes already is not run again: its outputs
+//! A cell remembers which inputs it includes. An input that it includes already is not run again: its outputs
 //! are in the log, because they were written before the state was.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stadtbus_broker::{BrokerError, CellWrite, Cells, Expect};
+use stadtbus_broker::{BrokerError, CellWrite, Cells, Expect, Position};
 use stadtbus_plugin_host::StateChange;
 
 /// The bucket of plugin state.
 pub const STATE: &str = "STATE";
 
-/// State as kept under one key, with the input it includes.
+/// State as kept under one key, with the inputs it includes.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
     /// What the plugin put there.
     pub value: Option<Bytes>,
-    /// The last input that is included: `<log>:<position>`, or the digest of foreign bytes.
-    pub includes: Option<String>,
-    /// What the caller answered to that input, to answer it again.
+    /// What the caller answered to the last input, to answer it again.
     pub answer: Option<String>,
+    /// The last input: `<log>:<position>`, or the digest of foreign bytes.
+    last: Option<String>,
+    /// Log → the position up to which the inputs under this key are included.
+    upto: BTreeMap<String, Position>,
     revision: Option<u64>,
 }
 
 impl Held {
-    /// The same cell after `change`, which is not written yet.
+    /// Whether `input` is the one that was included last.
     #[must_use]
-    pub fn after(mut self, change: &StateChange, includes: &str) -> Self {
+    pub fn ends_with(&self, input: &str) -> bool {
+        self.last.as_deref() == Some(input)
+    }
+
+    /// Whether this event of a log is included, for events that are run in the order of their log.
+    #[must_use]
+    pub fn includes(&self, log: &str, position: Position) -> bool {
+        self.upto.get(log).is_some_and(|upto| *upto >= position)
+    }
+
+    /// The same cell after an event of a log.
+    #[must_use]
+    pub fn after_event(mut self, change: StateChange, log: &str, position: Position) -> Self {
+        let upto = self.upto.entry(log.to_owned()).or_default();
+        // A dead letter that was sent again is older than what is included already, and takes nothing back.
+        *upto = position.max(*upto);
+        self.after(change, event_input(log, position))
+    }
+
+    /// The same cell after an input of this name.
+    #[must_use]
+    pub fn after(mut self, change: StateChange, input: String) -> Self {
         match change {
             StateChange::Unchanged => {}
-            StateChange::Put(bytes) => self.value = Some(Bytes::copy_from_slice(bytes)),
+            StateChange::Put(bytes) => self.value = Some(Bytes::from(bytes)),
             StateChange::Clear => self.value = None,
         }
-        self.includes = Some(includes.to_owned());
+        self.last = Some(input);
+        self.answer = None;
         self
     }
+}
+
+/// The name of an event of a log as an input.
+#[must_use]
+pub fn event_input(log: &str, position: Position) -> String {
+    format!("{log}:{position}")
 }
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     includes: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    upto: BTreeMap<String, Position>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,49 +118,33 @@ impl StateStore {
             .map_err(|error| BrokerError::Refused(error.to_string()))?;
         Ok(Held {
             value: value.map(Bytes::from),
-            includes: Some(stored.includes),
             answer: stored.answer,
+            last: Some(stored.includes),
+            upto: stored.upto,
             revision: Some(cell.revision),
         })
     }
 
-    /// Writes what follows from one input. `Unchanged` keeps the value but remembers the input.
+    /// Writes what follows from the inputs that `held` includes, over what it was read as.
     ///
     /// # Errors
     /// `Conflict` when another process wrote in between: run again with the new state.
-    pub async fn put(
-        &self,
-        key: &str,
-        held: &Held,
-        change: StateChange,
-        includes: String,
-        answer: Option<String>,
-    ) -> Result<Held, BrokerError> {
-        let value = match change {
-            StateChange::Unchanged => held.value.clone(),
-            StateChange::Put(bytes) => Some(Bytes::from(bytes)),
-            StateChange::Clear => None,
-        };
+    pub async fn put(&self, key: &str, held: Held) -> Result<(), BrokerError> {
         let stored = Stored {
-            includes: includes.clone(),
-            value: value.as_ref().map(|bytes| STANDARD.encode(bytes)),
-            answer: answer.clone(),
+            includes: held.last.unwrap_or_default(),
+            upto: held.upto,
+            value: held.value.map(|bytes| STANDARD.encode(bytes)),
+            answer: held.answer,
         };
         let json = serde_json::to_vec(&stored).map_err(|error| BrokerError::Refused(error.to_string()))?;
-        let expect = held.revision.map_or(Expect::Absent, Expect::Revision);
         let write = CellWrite {
             key: self.cell(key),
             value: Some(json.into()),
-            expect,
+            expect: held.revision.map_or(Expect::Absent, Expect::Revision),
             ttl: Some(self.ttl),
         };
-        let revision = self.cells.write(write).await?;
-        Ok(Held {
-            value,
-            includes: Some(includes),
-            answer,
-            revision: Some(revision),
-        })
+        self.cells.write(write).await?;
+        Ok(())
     }
 
     /// Keys come from payloads, so they are hashed: no payload in a cell's name, and no forbidden character.

@@ -14,11 +14,13 @@ where
     Fut: Future<Output = Outcome<T>>,
 {
     let until = Instant::now() + deadline;
+    let mut seen = "no answer".to_owned();
     loop {
-        let seen = match tokio::time::timeout(until.saturating_duration_since(Instant::now()), look()).await {
+        seen = match tokio::time::timeout(until.saturating_duration_since(Instant::now()), look()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(seen)) => seen.to_string(),
-            Err(_) => "no answer".to_owned(),
+            // Cut off by the deadline: what was seen before says more.
+            Err(_) => seen,
         };
         if Instant::now() >= until {
             return Err(Failure::new(format!(

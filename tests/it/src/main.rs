@@ -27,6 +27,7 @@ mod plugins;
 mod pull;
 mod restart;
 mod rights;
+mod state;
 mod storage;
 mod stream;
 mod telemetry;

@@ -10,10 +10,15 @@ use crate::support::{
     LATER, SOON, changed, dead_letters, event, nothing_more, publish, recipient, sender, step, take, world,
 };
 
-const FOLLOWING: &str = "de.probe.werk.folge.v1";
+pub(crate) const FOLLOWING: &str = "de.probe.werk.folge.v1";
 
 /// The probe city with the moody plugin as a derivation of `werk`, and `amt` as the taker of what it makes.
 async fn moody_city() -> CityFolder {
+    moody_city_with("").await
+}
+
+/// The same with more lines in the plugin's manifest.
+pub(crate) async fn moody_city_with(manifest_lines: &str) -> CityFolder {
     let guest = workspace_dir().join("tests/it/guest");
     let folder = guest.display().to_string();
     let build = ["plugin", "build", folder.as_str()];
@@ -30,7 +35,10 @@ async fn moody_city() -> CityFolder {
         &[("amt", PURPOSE, "2020-01-01", "2099-12-31")],
     );
     let manifest = std::fs::read_to_string(guest.join("plugin.yaml")).unwrap();
-    city.write("plugins/launisch/plugin.yaml", &manifest);
+    city.write(
+        "plugins/launisch/plugin.yaml",
+        &format!("{manifest}{manifest_lines}"),
+    );
     let component = city.root().join("plugins/launisch/build");
     std::fs::create_dir_all(&component).unwrap();
     std::fs::copy(guest.join("build/launisch.wasm"), component.join("launisch.wasm")).unwrap();

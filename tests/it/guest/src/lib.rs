@@ -23,7 +23,7 @@ struct Following<'a> {
 struct Plugin;
 
 impl Transform for Plugin {
-    fn transform(event: &Event, _: &mut Context) -> Answer {
+    fn transform(event: &Event, context: &mut Context) -> Answer {
         let order: Order = event.data_json()?;
         let following = |text| Following {
             nr: &order.nr,
@@ -50,6 +50,15 @@ impl Transform for Plugin {
             Some("contract") => Ok(Draft::new(FOLLOWING).json(&["kein Objekt"])?.into()),
             Some("reject") => Err(reject("will-nicht", "Dieses Plugin will nicht.")),
             Some("drop") => Err(drop("egal", "Das ist nicht der Rede wert.")),
+            Some("count") => {
+                let wert = context.state::<i64>()?.unwrap_or_default() + 1;
+                context.put_state(&wert)?;
+                let counted = Following {
+                    wert,
+                    ..following(None)
+                };
+                Ok(Draft::new(FOLLOWING).subject(&order.nr).json(&counted)?.into())
+            }
             Some("two") => {
                 let one = Draft::new(FOLLOWING)
                     .key("a")
