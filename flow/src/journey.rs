@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 pub use find::find;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, LogName, Position};
+use stadtbus_contracts::Text;
 
 use crate::{
     Refusal,
@@ -62,6 +63,9 @@ pub struct StepLine {
     pub outcome: String,
     /// In a sentence.
     pub detail: String,
+    /// The same sentence in German, where it is the bus's own and not a plugin's or a receiver's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail_de: Option<String>,
     /// The clause, contract or agreement that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -71,6 +75,14 @@ pub struct StepLine {
     /// Stable code of the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+}
+
+impl StepLine {
+    fn saying(mut self, text: Text) -> Self {
+        self.detail = text.en.into();
+        self.detail_de = Some(text.de.into());
+        self
+    }
 }
 
 /// A journey.
@@ -153,49 +165,48 @@ fn card(logged: &Logged) -> EventCard {
 
 fn acceptance(logged: &Logged) -> Vec<StepLine> {
     let at = Some(rfc3339(logged.provenance.accepted));
-    let line = |step: &str, outcome: &str, detail: String, rule: Option<String>| StepLine {
-        at: at.clone(),
-        step: step.to_owned(),
-        outcome: outcome.to_owned(),
-        detail,
-        rule,
-        ..StepLine::default()
+    let line = |step: &str, outcome: &str, text: Text| {
+        let line = StepLine {
+            at: at.clone(),
+            step: step.to_owned(),
+            outcome: outcome.to_owned(),
+            ..StepLine::default()
+        };
+        line.saying(text)
     };
     let provenance = &logged.provenance;
+    let (by, partner, token) = (&provenance.by, &provenance.partner, &provenance.token_id);
     let who = match &provenance.cause {
         Some(cause) => line(
             "transform",
             "derived",
-            format!(
-                "derived by {} of {} from {cause}",
-                provenance.by, provenance.partner
+            Text::new(
+                format!("abgeleitet durch {by} von {partner} aus {cause}"),
+                format!("derived by {by} of {partner} from {cause}"),
             ),
-            None,
         ),
         None => line(
             "authenticate",
             "known",
-            format!(
-                "from {} of {}, token {}",
-                provenance.by, provenance.partner, provenance.token_id
+            Text::new(
+                format!("von {by} bei {partner}, Token {token}"),
+                format!("from {by} of {partner}, token {token}"),
             ),
-            None,
         ),
     };
+    let (ty, log, position) = (logged.event.ty(), &logged.log, logged.position);
+    let valid = Text::new(format!("Typ {ty}"), format!("type {ty}"));
+    let accepted = Text::new(
+        format!("{log} Position {position}"),
+        format!("{log} position {position}"),
+    );
     vec![
         who,
-        line(
-            "validate",
-            "valid",
-            format!("type {}", logged.event.ty()),
-            Some(provenance.contract.clone()),
-        ),
-        line(
-            "log",
-            "accepted",
-            format!("{} position {}", logged.log, logged.position),
-            None,
-        ),
+        StepLine {
+            rule: Some(provenance.contract.clone()),
+            ..line("validate", "valid", valid)
+        },
+        line("log", "accepted", accepted),
     ]
 }
 
@@ -219,20 +230,21 @@ fn subscription(
         Decision::Match => {}
         Decision::OtherType => {
             let types: Vec<_> = order.types().collect();
-            return steps.push(StepLine {
+            let line = StepLine {
                 outcome: "not-matched".to_owned(),
-                detail: "asks for other types".to_owned(),
                 rule: Some(format!("types: {}", types.join(", "))),
                 ..base
-            });
+            };
+            return steps.push(line.saying(Text::new("fragt nach anderen Typen", "asks for other types")));
         }
         Decision::NoMatch { clause } => {
-            return steps.push(StepLine {
+            let line = StepLine {
                 outcome: "not-matched".to_owned(),
-                detail: "a filter does not hold".to_owned(),
                 rule: Some(clause),
                 ..base
-            });
+            };
+            return steps
+                .push(line.saying(Text::new("ein Filter trifft nicht zu", "a filter does not hold")));
         }
         Decision::Refused { code, detail } => {
             return steps.push(StepLine {
@@ -276,23 +288,38 @@ fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLin
     } else {
         "deliver"
     };
-    let plain = match fact.outcome {
-        Outcome::Delivered if order.is_derivation() => "derived events are in the log",
-        Outcome::Delivered => "the receiver has it",
-        Outcome::Expired => "expirytime passed before it could be delivered",
-        Outcome::Retry => "a scheduled retry owns it",
-        Outcome::Filtered | Outcome::DeadLettered => "",
-    };
-    steps.push(StepLine {
+    let line = StepLine {
         at: Some(rfc3339(from_millis(fact.at_ms))),
         step: step.to_owned(),
         outcome: fact.outcome.word().to_owned(),
-        detail: fact.detail.as_deref().unwrap_or(plain).to_owned(),
+        detail: fact.detail.as_deref().unwrap_or_default().to_owned(),
         rule: order.plugin_name(),
         attempt: (fact.attempts > 0).then_some(fact.attempts),
         code: fact.code.as_deref().map(str::to_owned),
         ..base.clone()
+    };
+    let plain = plain(fact.outcome, order).filter(|_| fact.detail.is_none());
+    steps.push(match plain {
+        Some(text) => line.saying(text),
+        None => line,
     });
+}
+
+/// What an outcome means where nobody said more.
+fn plain(outcome: Outcome, order: &Order) -> Option<Text> {
+    Some(match outcome {
+        Outcome::Delivered if order.is_derivation() => Text::new(
+            "die abgeleiteten Ereignisse stehen im Log",
+            "derived events are in the log",
+        ),
+        Outcome::Delivered => Text::new("der Empfänger hat es", "the receiver has it"),
+        Outcome::Expired => Text::new(
+            "expirytime war vor der Zustellung vorbei",
+            "expirytime passed before it could be delivered",
+        ),
+        Outcome::Retry => Text::new("ein späterer Versuch ist geplant", "a scheduled retry owns it"),
+        Outcome::Filtered | Outcome::DeadLettered => return None,
+    })
 }
 
 fn pending(
@@ -320,42 +347,53 @@ fn pending(
             ..base
         };
     }
+    let say = |base: StepLine, de: &str, en: &str| base.saying(Text::new(de, en));
     match standing {
         Some(Standing::Waiting {
             attempts,
             next,
             notes,
-        }) => StepLine {
-            at: notes.last().map(|note| rfc3339(from_millis(note.at_ms))),
-            detail: format!("next attempt in {:.1} s", next.as_secs_f64()),
-            attempt: Some(attempts),
-            code: notes.last().map(|note| note.code.clone()),
-            ..base
-        },
-        Some(Standing::Queued) => StepLine {
-            detail: "in the queue of its subscription".to_owned(),
-            ..base
-        },
-        Some(Standing::UnderWay) => StepLine {
-            detail: "under way".to_owned(),
-            ..base
-        },
-        Some(Standing::NotYetRead) => StepLine {
-            detail: "the subscription has not come that far".to_owned(),
-            ..base
-        },
-        None if facts.is_some() => StepLine {
-            detail: "waits for its scheduled retry".to_owned(),
-            ..base
-        },
-        None if lane.is_none() => StepLine {
-            detail: "another bus process serves this subscription".to_owned(),
-            ..base
-        },
+        }) => {
+            let seconds = next.as_secs_f64();
+            let line = StepLine {
+                at: notes.last().map(|note| rfc3339(from_millis(note.at_ms))),
+                attempt: Some(attempts),
+                code: notes.last().map(|note| note.code.clone()),
+                ..base
+            };
+            line.saying(Text::new(
+                format!("nächster Versuch in {seconds:.1} s"),
+                format!("next attempt in {seconds:.1} s"),
+            ))
+        }
+        Some(Standing::Queued) => say(
+            base,
+            "in der Warteschlange des Abonnements",
+            "in the queue of its subscription",
+        ),
+        Some(Standing::UnderWay) => say(base, "unterwegs", "under way"),
+        Some(Standing::NotYetRead) => say(
+            base,
+            "das Abonnement ist noch nicht so weit",
+            "the subscription has not come that far",
+        ),
+        None if facts.is_some() => say(
+            base,
+            "wartet auf den geplanten Versuch",
+            "waits for its scheduled retry",
+        ),
+        None if lane.is_none() => say(
+            base,
+            "ein anderer Bus-Prozess bedient dieses Abonnement",
+            "another bus process serves this subscription",
+        ),
         None => StepLine {
             outcome: "not-subscribed".to_owned(),
-            detail: "accepted before the subscription began".to_owned(),
-            ..base
+            ..say(
+                base,
+                "angenommen, bevor das Abonnement begann",
+                "accepted before the subscription began",
+            )
         },
     }
 }

@@ -1,5 +1,6 @@
 //! `stadtbus trace`: the journey of one event, one line per step, and why somebody did not get it.
 
+use crate::catalogue;
 use crate::client::{query, segment};
 use crate::commands::send::text;
 use crate::grammar::example;
@@ -122,7 +123,7 @@ fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
     } else {
         format!("[{rule}]")
     };
-    let reason = [text(step, "code"), rule, detail_name(text(step, "detail"))];
+    let reason = [text(step, "code"), rule, sentence(step)];
     vec![
         time,
         step_name(&text(step, "step")),
@@ -183,24 +184,18 @@ fn outcome_name(outcome: &str) -> String {
     t(german, outcome).to_owned()
 }
 
-/// The bus's own sentences; a plugin's or receiver's words are shown as they came.
-fn detail_name(detail: String) -> String {
-    let german = match detail.as_str() {
-        "asks for other types" => "fragt nach anderen Typen",
-        "a filter does not hold" => "ein Filter trifft nicht zu",
-        "derived events are in the log" => "die abgeleiteten Ereignisse stehen im Log",
-        "the receiver has it" => "der Empfänger hat es",
-        "expirytime passed before it could be delivered" => "expirytime war vor der Zustellung vorbei",
-        "a scheduled retry owns it" => "ein späterer Versuch ist geplant",
-        "in the queue of its subscription" => "in der Warteschlange des Abonnements",
-        "under way" => "unterwegs",
-        "the subscription has not come that far" => "das Abonnement ist noch nicht so weit",
-        "waits for its scheduled retry" => "wartet auf den geplanten Versuch",
-        "another bus process serves this subscription" => "ein anderer Bus-Prozess bedient dieses Abonnement",
-        "accepted before the subscription began" => "angenommen, bevor das Abonnement begann",
-        _ => return detail,
+/// The reason in the person's language. A plugin's or receiver's words are shown as they came, in German after the
+/// title of the code's page.
+fn sentence(step: &Value) -> String {
+    let detail = text(step, "detail");
+    let own = text(step, "detail_de");
+    let page = catalogue::find(&text(step, "code"));
+    let german = match page {
+        _ if !own.is_empty() => own,
+        Some(page) => format!("{} ({detail})", page.title().trim_end_matches('.')),
+        None => detail.clone(),
     };
-    t(german.to_owned(), detail)
+    t(german, detail)
 }
 
 fn style(outcome: &str, step: &Value) -> Option<Style> {

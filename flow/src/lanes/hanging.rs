@@ -88,12 +88,23 @@ impl Lane {
         })
     }
 
-    /// Takes back what could not be written.
-    pub(super) fn give_back(&self, collected: Collected) {
+    /// The facts alone, if there are at least so many.
+    pub(super) fn collect_facts(&self, least: usize) -> Option<Vec<Fact>> {
         let mut state = self.state();
-        let mut facts = collected.facts;
+        (state.facts.len() >= least).then(|| std::mem::take(&mut state.facts))
+    }
+
+    /// Takes back facts that could not be written.
+    pub(super) fn give_back_facts(&self, mut facts: Vec<Fact>) {
+        let mut state = self.state();
         facts.append(&mut state.facts);
         state.facts = facts;
+    }
+
+    /// Takes back what could not be written.
+    pub(super) fn give_back(&self, collected: Collected) {
+        self.give_back_facts(collected.facts);
+        let mut state = self.state();
         state.due_done.extend(collected.due_done);
         state.dirty = true;
     }

@@ -15,7 +15,7 @@ use super::{
     feed::Feed,
     hanging::Collected,
     lane::Lane,
-    settled::{PAGE_FACTS_MAX, Page},
+    settled::{Fact, PAGE_FACTS_MAX, Page},
 };
 use crate::log::{RETRY_LOG, SETTLED_LOG};
 
@@ -23,6 +23,8 @@ use crate::log::{RETRY_LOG, SETTLED_LOG};
 pub const CURSORS: &str = "CURSORS";
 /// Bytes of pages made ready at a time: a flush must not take memory in proportion to what it writes.
 const PAGES_BYTES_MAX: usize = 1 << 20;
+/// Facts of one lane that do not wait for the next flush.
+const FACTS_MANY: usize = 256;
 /// Cursors in one atomic write.
 const GROUP_MAX: usize = 500;
 
@@ -91,8 +93,26 @@ impl Ledger {
         lost
     }
 
+    /// Writes the facts of lanes that have gathered many, and no cursor: what waits for the next flush must not
+    /// take memory in proportion to how fast receivers are.
+    pub async fn relieve(&self, lanes: &[Arc<Lane>]) {
+        let full: Vec<_> = lanes
+            .iter()
+            .filter_map(|lane| Some((Arc::clone(lane), lane.collect_facts(FACTS_MANY)?)))
+            .collect();
+        let written = self
+            .write_facts(full.iter().map(|(lane, facts)| (&**lane, facts.as_slice())))
+            .await;
+        if let Err(error) = written {
+            tracing::warn!(%error, "Settle facts could not be written; they are kept for the next flush.");
+            full.into_iter()
+                .for_each(|(lane, facts)| lane.give_back_facts(facts));
+        }
+    }
+
     async fn flush_group(&self, group: Vec<(Arc<Lane>, Collected)>) -> Vec<Arc<Lane>> {
-        if let Err(error) = self.write_facts(&group).await {
+        let facts = group.iter().map(|(lane, one)| (&**lane, one.facts.as_slice()));
+        if let Err(error) = self.write_facts(facts).await {
             tracing::warn!(%error, "Settle facts could not be written; they are kept for the next flush.");
             give_back(group);
             return Vec::new();
@@ -130,10 +150,13 @@ impl Ledger {
         lost
     }
 
-    async fn write_facts(&self, group: &[(Arc<Lane>, Collected)]) -> Result<(), BrokerError> {
+    async fn write_facts<'a>(
+        &self,
+        of_lanes: impl Iterator<Item = (&'a Lane, &'a [Fact])> + Send,
+    ) -> Result<(), BrokerError> {
         let (mut entries, mut bytes) = (Vec::new(), 0);
-        for (lane, one) in group {
-            for facts in one.facts.chunks(PAGE_FACTS_MAX) {
+        for (lane, facts) in of_lanes {
+            for facts in facts.chunks(PAGE_FACTS_MAX) {
                 let page = Page {
                     plugin: lane.order.plugin_name(),
                     facts: facts.to_vec(),

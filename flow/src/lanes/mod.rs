@@ -51,6 +51,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Limits, city::Cities, dispatch::Dispatcher, log::own_log_specs, route::Matcher};
 
+/// How often lanes with many facts are relieved of them between two flushes.
+const RELIEFS_PER_FLUSH: u32 = 4;
 /// The bucket of leases.
 const LEASES: &str = "LEASES";
 
@@ -152,12 +154,16 @@ impl Lanes {
         let mut cities = self.cities.changes();
         let mut lease_tick = tokio::time::interval(self.leases.lock().await.interval());
         let mut flush_tick = tokio::time::interval(Duration::from_millis(self.limits.flush_interval_ms));
+        let mut relief_tick =
+            tokio::time::interval(Duration::from_millis(self.limits.flush_interval_ms) / RELIEFS_PER_FLUSH);
+        relief_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         lease_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         flush_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 _ = lease_tick.tick() => self.tend_leases().await,
+                _ = relief_tick.tick() => self.ledger.relieve(&self.lanes_at_work()).await,
                 _ = flush_tick.tick() => {
                     self.flush(false).await;
                     self.wake_for_due();
@@ -189,14 +195,16 @@ impl Lanes {
         self.reconcile().await;
     }
 
-    async fn flush(&self, all: bool) {
-        let lanes: Vec<_> = self
-            .working()
+    fn lanes_at_work(&self) -> Vec<Arc<Lane>> {
+        self.working()
             .values()
             .map(|working| Arc::clone(&working.lane))
-            .collect();
+            .collect()
+    }
+
+    async fn flush(&self, all: bool) {
         let feeds = self.feeds().clone();
-        for lost in self.ledger.flush(&lanes, &feeds, all).await {
+        for lost in self.ledger.flush(&self.lanes_at_work(), &feeds, all).await {
             self.stop_lane(&lost.order.key(), false).await;
         }
     }
