@@ -34,6 +34,10 @@ pub struct Contract {
     /// Extension attributes the events carry beyond the bus's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<String>,
+    /// What an event may carry instead of JSON that satisfies the schema: [`NO_PAYLOAD`], media types, or ranges
+    /// such as `image/*` and `*/*`. Empty: nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payloads: Vec<String>,
     /// First day, where the contract says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Day>,

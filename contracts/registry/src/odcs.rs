@@ -8,6 +8,7 @@ use stadtbus_event::{EventType, PartnerId};
 use crate::agreement::{Day, UsageAgreement, iri};
 use crate::contract::{Classification, Contract, Property, Status};
 use crate::finding::{Finding, Text};
+use crate::payload;
 use crate::reader::{Fields, Reader};
 use crate::rules;
 use crate::yaml::{Entry, Kind, Node};
@@ -137,6 +138,7 @@ pub(crate) fn read(reader: &Reader, node: &Node, with: Attachments) -> Option<Co
         personal_data: terms.personal_data,
         purpose: purpose?,
         extensions: terms.extensions,
+        payloads: terms.payloads,
         valid_from: terms.valid_from,
         valid_to: terms.valid_to,
         retention_days: retention?,
@@ -247,6 +249,7 @@ struct Terms {
     classification: Classification,
     personal_data: bool,
     extensions: Vec<String>,
+    payloads: Vec<String>,
     valid_from: Option<Day>,
     valid_to: Option<Day>,
     recipients: Vec<PartnerId>,
@@ -301,6 +304,9 @@ fn terms_of(fields: &Fields<'_>) -> Option<Terms> {
     let classification = fields.required("dataClassification", |r, n| r.one_of(n, CLASSES));
     let personal_data = fields.required("containsPersonalData", Reader::boolean);
     let extensions = fields.or("extensions", Vec::new(), |r, n| r.list(n, Reader::text));
+    let payloads = fields.or("payloads", Vec::new(), |r, n| {
+        r.list(n, |r, n| r.parsed(n, rules::PAYLOAD, payload::range))
+    });
     let valid_from = fields.optional("validFrom", |r, n| r.parsed(n, rules::DAY, str::parse::<Day>));
     let valid_to = fields.optional("validTo", |r, n| r.parsed(n, rules::DAY, str::parse::<Day>));
     let partners = |name: &str| {
@@ -315,6 +321,7 @@ fn terms_of(fields: &Fields<'_>) -> Option<Terms> {
         classification: classification?,
         personal_data: personal_data?,
         extensions: extensions?,
+        payloads: payloads?,
         valid_from: valid_from?,
         valid_to: valid_to?,
         recipients: recipients?,

@@ -31,6 +31,10 @@ pub(crate) const MEDIA_TYPE: Rule = (
     "ein Medientyp wie application/json, ohne Parameter",
     "a media type such as application/json, without parameters",
 );
+pub(crate) const PAYLOAD: Rule = (
+    "none oder ein Medientyp wie image/png, text/* oder */*, ohne Parameter",
+    "none or a media type such as image/png, text/* or */*, without parameters",
+);
 pub(crate) const DAY: Rule = ("ein Tag wie 2026-01-31", "a day such as 2026-01-31");
 pub(crate) const IRI: Rule = (
     "ein IRI wie https://w3id.org/dpv#ImprovePublicServices",
