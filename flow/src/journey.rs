@@ -3,14 +3,18 @@
 //! The past is read from the log (acceptance), from the settle facts (outcomes) and from the lanes (what is under
 //! way); the reasons come from the same evaluator that routes. No payload is shown.
 
+mod dry_run;
 mod find;
 mod outcomes;
+mod verdict;
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
+pub use dry_run::{Acceptable, DryRun, Tested, dry_run};
 pub use find::find;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, LogName, Position};
+pub use verdict::Verdict;
 
 use crate::{
     Refusal,
@@ -214,35 +218,16 @@ fn subscription(
         ..StepLine::default()
     };
     let facts = outcomes.get(&order.key());
-    match order.explain(&logged.event, now) {
-        _ if facts.is_some() => {}
-        Decision::Match => {}
-        Decision::OtherType => {
-            let types: Vec<_> = order.types().collect();
-            return steps.push(StepLine {
-                outcome: "not-matched".to_owned(),
-                detail: "asks for other types".to_owned(),
-                rule: Some(format!("types: {}", types.join(", "))),
-                ..base
-            });
-        }
-        Decision::NoMatch { clause } => {
-            return steps.push(StepLine {
-                outcome: "not-matched".to_owned(),
-                detail: "a filter does not hold".to_owned(),
-                rule: Some(clause),
-                ..base
-            });
-        }
-        Decision::Refused { code, detail } => {
-            return steps.push(StepLine {
-                outcome: "refused".to_owned(),
-                detail,
-                code: Some(code.to_owned()),
-                rule: Some(order.subscription().purpose.clone()),
-                ..base
-            });
-        }
+    let verdict = Verdict::of(order, &logged.event, now);
+    // What has facts was matched when it was routed, whatever holds now.
+    if facts.is_none() && !verdict.is_match() {
+        return steps.push(StepLine {
+            outcome: verdict.outcome,
+            detail: verdict.detail,
+            code: verdict.code,
+            rule: verdict.rule,
+            ..base
+        });
     }
     steps.push(StepLine {
         outcome: "matched".to_owned(),

@@ -61,7 +61,7 @@ pub use delivery::Delivery;
 pub use diff::{Change, ChangeKind, diff};
 pub use examples::{ExampleResult, test_examples};
 pub use filter::{Attributes, FILTER_DEPTH_MAX, Filter};
-pub use finding::{Finding, Findings, Severity, Text};
+pub use finding::{Finding, Findings, Severity, Text, nearest};
 pub use load::{components, lint, load, load_documents};
 pub use partner::{Contact, Partner, PartnerKind, Permission, System, covers};
 pub use plugin::{PluginName, PluginRef, PluginUse, Role};
