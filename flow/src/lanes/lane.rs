@@ -64,7 +64,7 @@ impl Pause {
     /// The receiver's credential cannot be opened here: nothing may go to it without.
     pub(super) fn without_credential() -> Self {
         Self {
-            code: "SB-3010".to_owned(),
+            code: "SB-3012".to_owned(),
             reason: "The receiver's credential was sealed with a key that this process does not have."
                 .to_owned(),
         }
