@@ -124,6 +124,18 @@ impl Client {
         self.post_waiting(path, body, Duration::ZERO).await
     }
 
+    /// `POST` of JSON that is passed on as it is written.
+    pub(crate) async fn post_raw(&self, path: &str, body: String) -> Result<Value, Failure> {
+        self.json(Call {
+            method: Method::POST,
+            path,
+            content_type: "application/json",
+            body: Bytes::from(body),
+            extra: Duration::ZERO,
+        })
+        .await
+    }
+
     /// `POST` that the server may answer later than usual.
     pub(crate) async fn post_waiting(
         &self,

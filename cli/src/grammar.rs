@@ -4,8 +4,8 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, send, serve, status, tap,
-    test, token, trace,
+    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route, send, serve, status,
+    subscription, tap, test, token, trace,
 };
 use crate::say;
 use crate::ui::text::Lang;
@@ -85,10 +85,12 @@ pub(crate) enum Command {
     Dev(dev::Args),
     Send(send::Args),
     Trace(trace::Args),
+    Route(route::Args),
     Tap(tap::Args),
     Receive(pull::ReceiveArgs),
     Ack(pull::AckArgs),
     Status(status::Args),
+    Subscription(subscription::Args),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
     Dlq(dlq::Args),

@@ -23,8 +23,8 @@ mod session;
 mod ui;
 
 use commands::{
-    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, send, serve, status, tap,
-    test, token, trace,
+    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route, send, serve, status,
+    subscription, tap, test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -69,9 +69,11 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Receive(args) => pull::receive(&args, session),
         Command::Ack(args) => pull::acknowledge(&args, session),
         Command::Trace(args) => trace::run(&args, session),
+        Command::Route(args) => route::run(&args, session),
         Command::Tap(args) => tap::run(&args, session),
         // Subscriptions
         Command::Status(args) => status::run(&args, session),
+        Command::Subscription(args) => subscription::run(args, session),
         Command::Pause(args) => pause::pause(&args, session),
         Command::Resume(args) => pause::resume(&args, session),
         Command::Dlq(args) => dlq::run(args, session),

@@ -87,7 +87,9 @@ impl Dispatcher {
 
     /// Transform → deliver → settle, for a webhook.
     async fn send(&self, lane: &Lane, city: &LiveCity, mut item: Item) {
-        let Some(target) = &lane.order.webhook else { return };
+        let Some(target) = &lane.order.webhook else {
+            return lane.put_back(item);
+        };
         let parcel = match self.transform(lane, city, &item).await {
             Ok(Made::Parcel(parcel)) => parcel,
             Ok(Made::Nothing { code, reason }) => {

@@ -3,15 +3,19 @@
 //! The past is read from the log (acceptance), from the settle facts (outcomes) and from the lanes (what is under
 //! way); the reasons come from the same evaluator that routes. No payload is shown.
 
+mod dry_run;
 mod find;
 mod outcomes;
+mod verdict;
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
+pub use dry_run::{Acceptable, DryRun, Tested, dry_run};
 pub use find::find;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, LogName, Position};
 use stadtbus_contracts::Text;
+pub use verdict::Verdict;
 
 use crate::{
     Refusal,
@@ -225,36 +229,17 @@ fn subscription(
         ..StepLine::default()
     };
     let facts = outcomes.get(&order.key());
-    match order.explain(&logged.event, now) {
-        _ if facts.is_some() => {}
-        Decision::Match => {}
-        Decision::OtherType => {
-            let types: Vec<_> = order.types().collect();
-            let line = StepLine {
-                outcome: "not-matched".to_owned(),
-                rule: Some(format!("types: {}", types.join(", "))),
-                ..base
-            };
-            return steps.push(line.saying(Text::new("fragt nach anderen Typen", "asks for other types")));
-        }
-        Decision::NoMatch { clause } => {
-            let line = StepLine {
-                outcome: "not-matched".to_owned(),
-                rule: Some(clause),
-                ..base
-            };
-            return steps
-                .push(line.saying(Text::new("ein Filter trifft nicht zu", "a filter does not hold")));
-        }
-        Decision::Refused { code, detail } => {
-            return steps.push(StepLine {
-                outcome: "refused".to_owned(),
-                detail,
-                code: Some(code.to_owned()),
-                rule: Some(order.subscription().purpose.clone()),
-                ..base
-            });
-        }
+    let verdict = Verdict::of(order, &logged.event, now);
+    // What has facts was matched when it was routed, whatever holds now.
+    if facts.is_none() && !verdict.is_match() {
+        return steps.push(StepLine {
+            outcome: verdict.outcome,
+            detail: verdict.detail,
+            detail_de: verdict.detail_de,
+            code: verdict.code,
+            rule: verdict.rule,
+            ..base
+        });
     }
     steps.push(StepLine {
         outcome: "matched".to_owned(),

@@ -48,6 +48,10 @@ pub struct Limits {
     pub log_age_days_max: u64,
     /// How long the broker remembers event ids to recognise a repeat, in seconds.
     pub duplicate_window_s: u64,
+    /// Most subscriptions that one partner may order over the API.
+    pub subscriptions_ordered_max: usize,
+    /// How long nothing may match a subscription before it is flagged, in seconds.
+    pub subscription_quiet_s: u64,
     /// How long shutdown waits for deliveries under way, in milliseconds.
     pub drain_timeout_ms: u64,
 }
@@ -73,6 +77,8 @@ impl Default for Limits {
             log_bytes_max: 4 * 1024 * 1024 * 1024,
             log_age_days_max: 90,
             duplicate_window_s: 120,
+            subscriptions_ordered_max: 200,
+            subscription_quiet_s: 86_400,
             drain_timeout_ms: 10_000,
         }
     }
@@ -84,7 +90,7 @@ impl Limits {
     /// # Errors
     /// The name of the first limit out of bounds and the bounds, as a sentence.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 19] = [
+        let bounds: [(&str, u64, u64, u64); 21] = [
             (
                 "event_bytes_max",
                 self.event_bytes_max as u64,
@@ -113,6 +119,13 @@ impl Limits {
             ("log_bytes_max", self.log_bytes_max, 1 << 20, 1 << 50),
             ("log_age_days_max", self.log_age_days_max, 1, 3_650),
             ("duplicate_window_s", self.duplicate_window_s, 1, 86_400),
+            (
+                "subscriptions_ordered_max",
+                self.subscriptions_ordered_max as u64,
+                0,
+                5_000,
+            ),
+            ("subscription_quiet_s", self.subscription_quiet_s, 60, 2_592_000),
             ("drain_timeout_ms", self.drain_timeout_ms, 0, 120_000),
         ];
         for (name, value, least, most) in bounds {

@@ -13,6 +13,7 @@ use stadtbus_flow::{
     authenticate::{Issuer, SignatureAlgorithm, TrustedIssuer, TrustedKey, Verifier, VerifierConfig},
     city::Cities,
     deliver::{
+        credential::Keeper,
         egress::{Egress, EgressConfig},
         webhook::Webhook,
     },
@@ -269,11 +270,18 @@ async fn cities(
     let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {
         egress.set_zones(city.registry.city().zones.clone())
     });
-    Ok(Arc::new(Cities::new(
-        Arc::clone(broker),
-        host,
-        pool,
-        config.limits.clone(),
-        on_change,
-    )))
+    let cities = Cities::new(Arc::clone(broker), host, pool, config.limits.clone(), on_change);
+    Ok(Arc::new(cities.with_keeper(keeper(config)?)))
+}
+
+/// The keys for the credentials of receivers. A file that is named must be right: without it subscriptions would stop.
+fn keeper(config: &Config) -> Result<Option<Arc<Keeper>>, StartError> {
+    let path = &config.credentials.key_file;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let unusable = |why: String| StartError::new("SB-1008", format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    let keeper = Keeper::from_text(&text).map_err(|why| unusable(why.to_owned()))?;
+    Ok(Some(Arc::new(keeper)))
 }

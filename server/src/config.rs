@@ -44,6 +44,7 @@ pub struct Config {
     pub broker: BrokerConfig,
     pub issuer: IssuerConfig,
     pub plugins: PluginsConfig,
+    pub credentials: CredentialsConfig,
     pub telemetry: TelemetryConfig,
     pub limits: Limits,
 }
@@ -99,6 +100,14 @@ pub struct PluginsConfig {
     pub cache_dir: PathBuf,
     pub instances_max: u32,
     pub threads: usize,
+}
+
+/// Section `[credentials]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the default configuration file is the reference")]
+pub struct CredentialsConfig {
+    pub key_file: PathBuf,
 }
 
 /// Section `[telemetry]`.

@@ -31,6 +31,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
     let client = session.client(Scope::Operate)?;
     wait(async {
         let plan = folder.plan(&client).await?;
+        orders(shell, &plan.answer, args.dry_run)?;
         if plan.changes.is_empty() {
             shell.show(&plan.answer, || {
                 vec![t("Alles ist schon so.", "Everything is so already.").to_owned()]
@@ -76,6 +77,46 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
         });
         Ok(Exit::Done)
     })
+}
+
+/// Says which subscriptions ordered over the API stay. One that the folder makes impossible stops the change; a plan only
+/// names it.
+fn orders(shell: &Shell, answer: &Value, only_planned: bool) -> Result<(), Failure> {
+    let orders = answer.get("orders").unwrap_or(&Value::Null);
+    let kept = orders.get("kept").and_then(Value::as_u64).unwrap_or(0);
+    if kept > 0 {
+        shell.notice(&say!(
+            "{kept} über die API bestellte Abonnements bleiben.",
+            "{kept} subscriptions ordered over the API stay."
+        ));
+    }
+    let impossible = orders.get("impossible").and_then(Value::as_array);
+    let lines: Vec<String> = impossible
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            let (id, code, detail) = (text(one, "subscription"), text(one, "code"), text(one, "detail"));
+            format!("! {id}  {code} {detail}")
+        })
+        .collect();
+    let Some(first) = impossible.and_then(|list| list.first()) else {
+        return Ok(());
+    };
+    if only_planned {
+        lines.iter().for_each(|line| shell.notice(line));
+        return Ok(());
+    }
+    let message = t(
+        "Der Ordner macht bestellte Abonnements unmöglich; nichts wurde geändert.",
+        "The folder makes ordered subscriptions impossible; nothing was changed.",
+    );
+    let failure = lines
+        .into_iter()
+        .fold(Failure::new("SB-5016", Exit::Refused, message), Failure::detail);
+    Err(failure.hint(format!(
+        "stadtbus subscription delete {}",
+        text(first, "subscription")
+    )))
 }
 
 /// `+` added, `~` changed, `-` removed.

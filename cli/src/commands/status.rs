@@ -1,6 +1,7 @@
 //! `stadtbus status`: the bus in one look, and every subscription with what it is behind.
 
 use crate::commands::send::text;
+use crate::commands::subscription;
 use crate::grammar::example;
 use crate::session::{Scope, Session, wait};
 use crate::ui::shell::table;
@@ -21,19 +22,11 @@ pub(crate) fn run(_: &Args, session: &Session) -> Outcome {
     wait(async {
         let status = client.get("/v1/status").await?;
         let subscriptions = client.get("/v1/subscriptions").await?;
-        let list = entries(&subscriptions);
+        let list = subscriptions.as_array().map_or(&[][..], Vec::as_slice);
         let both = json!({"status": status, "subscriptions": list});
         session.shell.show(&both, || lines(&session.shell, &status, list));
         Ok(Exit::Done)
     })
-}
-
-/// The list in an answer.
-fn entries(answer: &Value) -> &[Value] {
-    answer
-        .get("subscriptions")
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
 }
 
 fn lines(shell: &Shell, status: &Value, subscriptions: &[Value]) -> Vec<String> {
@@ -52,11 +45,12 @@ fn lines(shell: &Shell, status: &Value, subscriptions: &[Value]) -> Vec<String> 
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(subscriptions.iter().map(|entry| {
+        let status = subscription::status(entry);
         vec![
-            text(entry, "subscription"),
-            state(entry),
-            text(entry, "lag"),
-            age(entry),
+            text(entry, "id"),
+            subscription::state(status),
+            text(status, "lag"),
+            age(status),
         ]
     }));
     let body = table(&rows);
@@ -67,25 +61,12 @@ fn lines(shell: &Shell, status: &Value, subscriptions: &[Value]) -> Vec<String> 
             line
         }
     }));
+    lines.extend(
+        subscriptions
+            .iter()
+            .filter_map(|entry| subscription::flag(shell, entry)),
+    );
     lines
-}
-
-fn state(entry: &Value) -> String {
-    if let Some(pause) = entry.get("paused").filter(|pause| pause.is_object()) {
-        return format!(
-            "{} ({} {})",
-            t("angehalten", "paused"),
-            text(pause, "code"),
-            text(pause, "reason")
-        );
-    }
-    let level = entry.get("level").and_then(Value::as_bool) == Some(true);
-    if level {
-        t("aktuell", "level")
-    } else {
-        t("holt auf", "catching up")
-    }
-    .to_owned()
 }
 
 fn age(entry: &Value) -> String {

@@ -186,7 +186,7 @@ fn outcome_name(outcome: &str) -> String {
 
 /// The reason in the person's language. A plugin's or receiver's words are shown as they came, in German after the
 /// title of the code's page.
-fn sentence(step: &Value) -> String {
+pub(crate) fn sentence(step: &Value) -> String {
     let detail = text(step, "detail");
     let own = text(step, "detail_de");
     let page = catalogue::find(&text(step, "code"));

@@ -23,6 +23,7 @@ use crate::contract::Contract;
 use crate::finding::{Finding, Findings, Severity, Text, did_you_mean};
 
 use crate::plugin::{PluginRef, PluginUse, Role};
+use crate::subscription::Subscription;
 use crate::yaml::Node;
 
 /// Where the objects of a city were read from: object → file and tree.
@@ -46,11 +47,29 @@ pub(crate) fn check(city: &City, places: &Places, now: SystemTime) -> Findings {
     }
     check.duplicates();
     check.routes();
-    for subscription in city.subscriptions.values() {
+    for subscription in city.standing_orders() {
         check.subscription(subscription);
     }
+    check.ordered_twice();
     check.loops();
     Findings::sorted(check.findings)
+}
+
+/// What is wrong with one subscription of the city, which need not be in it yet; `node` is its tree, in the shape of a
+/// file.
+pub(crate) fn one(city: &City, subscription: &Subscription, node: &Node, now: SystemTime) -> Vec<Finding> {
+    let object = format!("subscription {}", subscription.subscription);
+    let places = Places::from([(object, (String::new(), node.clone()))]);
+    let contracts = city.contracts.iter().map(|c| (c.event_type.clone(), c)).collect();
+    let mut check = Check {
+        city,
+        places: &places,
+        contracts,
+        now,
+        findings: Vec::new(),
+    };
+    check.subscription(subscription);
+    check.findings
 }
 
 pub(super) struct Check<'c> {
@@ -147,8 +166,7 @@ impl<'c> Check<'c> {
                 .map(|(k, _)| k.as_str()),
         )
         .chain(
-            city.subscriptions
-                .iter()
+            (city.subscriptions.iter().chain(&city.ordered))
                 .filter(|(k, v)| **k != v.subscription)
                 .map(|(k, _)| k.as_str()),
         );
@@ -158,6 +176,23 @@ impl<'c> Check<'c> {
                 format!("the key `{key}` is not the name inside the entry"),
             );
             self.error("SB-5005", &at(key, ""), text, None);
+        }
+    }
+
+    /// An order's id that a folder gives to another partner's subscription: one of the two must go.
+    fn ordered_twice(&mut self) {
+        let city = self.city;
+        for (id, own) in city
+            .ordered
+            .keys()
+            .filter_map(|id| city.subscriptions.get_key_value(id))
+        {
+            let owner = &own.partner;
+            let text = Text::new(
+                format!("Ein Abonnement dieses Namens gibt es schon bei {owner}."),
+                format!("{owner} already has a subscription of this name"),
+            );
+            self.error("SB-5007", &at(&format!("subscription {id}"), ""), text, None);
         }
     }
 

@@ -34,6 +34,9 @@ pub struct City {
     pub routes: IndexMap<String, Route>,
     /// Standing orders.
     pub subscriptions: IndexMap<SubscriptionId, Subscription>,
+    /// Standing orders that partners placed over the API; no folder defines them, and applying one keeps them.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub ordered: IndexMap<SubscriptionId, Subscription>,
     /// Lookup tables for plugins: JSON objects or arrays.
     pub tables: IndexMap<String, Value>,
     /// Plugins, each with the digest of its component.
@@ -59,6 +62,30 @@ impl City {
             .iter()
             .map(|p| p.digest.as_str())
             .filter(move |digest| seen.insert(*digest))
+    }
+
+    /// All subscriptions: those of the folder, then those ordered over the API.
+    pub fn standing_orders(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.values().chain(self.ordered.values())
+    }
+
+    /// The subscription of this id, wherever it comes from.
+    pub fn subscription(&self, id: &str) -> Option<&Subscription> {
+        self.subscriptions.get(id).or_else(|| self.ordered.get(id))
+    }
+
+    /// Takes over the orders that partners placed with the city `before`. An order whose id and partner this city
+    /// defines itself has moved into the folder and is not kept twice.
+    pub fn keep_orders_of(&mut self, before: &Self) {
+        for (id, order) in &before.ordered {
+            let moved = self
+                .subscriptions
+                .get(id)
+                .is_some_and(|own| own.partner == order.partner);
+            if !moved {
+                self.ordered.insert(id.clone(), order.clone());
+            }
+        }
     }
 
     /// The plugin of this name.

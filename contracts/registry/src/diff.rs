@@ -91,8 +91,7 @@ fn objects(city: &City) -> BTreeMap<(&'static str, String), Value> {
     city.routes
         .values()
         .for_each(|r| add("route", r.route.clone(), json(r)));
-    city.subscriptions
-        .values()
+    city.standing_orders()
         .for_each(|s| add("subscription", s.subscription.to_string(), json(s)));
     city.tables
         .iter()

@@ -173,8 +173,8 @@ impl fmt::Display for Findings {
 
 impl std::error::Error for Findings {}
 
-/// The word of `known` that `written` was probably meant to be.
-pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The word of `known` that `written` was probably meant to be, if one is near enough.
+pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lowered = written.to_lowercase();
     known
         .into_iter()

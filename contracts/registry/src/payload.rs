@@ -106,7 +106,11 @@ mod tests {
         ] {
             let allowed: Vec<String> = allowed.iter().map(|word| (*word).to_owned()).collect();
             let event = event(declared, data);
-            assert_eq!(opaque(&allowed, &event), carried, "{allowed:?} {declared:?} {data:?}");
+            assert_eq!(
+                opaque(&allowed, &event),
+                carried,
+                "{allowed:?} {declared:?} {data:?}"
+            );
         }
     }
 }

@@ -173,12 +173,12 @@ impl Registry {
 
     /// The subscription.
     pub fn subscription(&self, id: &str) -> Option<&Subscription> {
-        self.city.subscriptions.get(id)
+        self.city.subscription(id)
     }
 
-    /// All subscriptions, in the order of the city.
-    pub fn subscriptions(&self) -> impl ExactSizeIterator<Item = &Subscription> {
-        self.city.subscriptions.values()
+    /// All subscriptions, in the order of the city; those ordered over the API come last.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.city.standing_orders()
     }
 
     /// The plugin.

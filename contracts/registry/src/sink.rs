@@ -43,6 +43,20 @@ pub struct Webhook {
     /// In which CloudEvents content mode.
     #[serde(default)]
     pub mode: Mode,
+    /// What the bus shows the receiver, sealed; only a subscription ordered over the API has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<SealedCredential>,
+}
+
+/// A credential that only a bus with the right key can open. The city document carries it; nobody who reads the
+/// document can use it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedCredential {
+    /// Which key seals it: the beginning of the key's digest.
+    pub key: String,
+    /// The sealed bytes in base64.
+    pub sealed: String,
 }
 
 /// CloudEvents content mode of a webhook.
@@ -120,6 +134,7 @@ fn read_webhook(reader: &Reader, node: &Node, env: &dyn Fn(&str) -> Option<Strin
     Some(Webhook {
         url: url?,
         mode: mode?,
+        credential: None,
     })
 }
 

@@ -5,7 +5,7 @@ use stadtbus_event::{EventType, PartnerId, SubscriptionId};
 
 use crate::agreement::iri;
 use crate::delivery::{self, Delivery};
-use crate::filter::{self, Filter};
+use crate::filter::{self, Attributes, Filter};
 use crate::finding::Text;
 use crate::plugin::{PluginUse, read_types, read_use};
 use crate::reader::Reader;
@@ -25,6 +25,9 @@ pub struct Subscription {
     pub title: String,
     /// The purpose, an IRI; equal to the one of the usage agreement it stands on.
     pub purpose: String,
+    /// The one `source` whose events it takes; all sources, where it names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Event types it takes, at least one.
     pub types: Vec<EventType>,
     /// Conditions beyond the type; all must hold.
@@ -40,6 +43,19 @@ pub struct Subscription {
     pub delivery: Delivery,
 }
 
+impl Subscription {
+    /// The subscription as routing evaluates it: the source it names is one more condition.
+    #[must_use]
+    pub fn as_routed(&self) -> Self {
+        let mut routed = self.clone();
+        if let Some(source) = routed.source.take() {
+            let only = Attributes::from_iter([("source".to_owned(), source)]);
+            routed.filters.insert(0, Filter::Exact(only));
+        }
+        routed
+    }
+}
+
 pub(crate) fn read(
     reader: &Reader,
     node: &Node,
@@ -50,6 +66,7 @@ pub(crate) fn read(
         "partner",
         "title",
         "purpose",
+        "source",
         "types",
         "filters",
         "plugin",
@@ -63,6 +80,7 @@ pub(crate) fn read(
     let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
     let title = fields.required("title", Reader::text);
     let purpose = fields.required("purpose", |r, n| r.parsed(n, rules::IRI, iri));
+    let source = fields.optional("source", Reader::text);
     let types = fields.required("types", |r, n| {
         if matches!(&n.kind, Kind::List(items) if items.is_empty()) {
             r.bad(
@@ -85,6 +103,7 @@ pub(crate) fn read(
         partner: partner?,
         title: title?,
         purpose: purpose?,
+        source: source?,
         types: types?,
         filters: filters?,
         plugin: plugin?,

@@ -4,19 +4,25 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use stadtbus_broker::{CellWrite, Expect};
+use stadtbus_broker::{CellWrite, Expect, LogName, Position};
 use stadtbus_contracts::{Change, City, PluginRef, Role};
 use stadtbus_plugin_host::Manifest;
 
-use super::{Cities, LiveCity};
+use super::{
+    Cities, LiveCity, Order,
+    ordered::{Impossible, impossible},
+    store::Pointer,
+};
 use crate::{
     Refusal,
     lanes::{
         cursor::{Mark, Marks},
         ledger::CURSORS,
+        pauses, starts,
+        watch::Watch,
     },
     log::{log_of, partner_log_spec},
-    written::hex,
+    written::{hex, millis_now},
 };
 
 /// A city that somebody wants in force.
@@ -40,6 +46,10 @@ pub struct Plan {
     pub current: String,
     /// Components that must come with the proposal.
     pub missing_components: Vec<String>,
+    /// How many orders placed over the API stay.
+    pub kept: usize,
+    /// Those that could not: the city cannot be applied before they are cancelled or made possible again.
+    pub impossible: Vec<Impossible>,
 }
 
 /// What was changed.
@@ -62,31 +72,36 @@ impl Cities {
                 missing_components.push(plugin.digest.clone());
             }
         }
+        let before = live.as_ref().map(|live| live.registry.city());
+        let next = with_orders(city.clone(), before);
         Ok(Plan {
-            changes: stadtbus_contracts::diff(live.as_ref().map(|live| live.registry.city()), city),
-            current: live.map(|live| live.digest.clone()).unwrap_or_default(),
+            changes: stadtbus_contracts::diff(before, &next),
+            current: live.as_ref().map(|live| live.digest.clone()).unwrap_or_default(),
             missing_components,
+            kept: next.ordered.len(),
+            impossible: impossible(&next),
         })
     }
 
-    /// Puts a city in force, whole or not at all.
+    /// Puts a city in force, whole or not at all. The orders that partners placed over the API stay, unless the city
+    /// names orders itself: then it is a whole document, as [`LiveCity`] shows it, and is taken as it is.
     ///
     /// # Errors
     /// `SB-50xx` and `SB-40xx` for what is wrong with it, `SB-5012` when another city is in force than the one it
-    /// was planned against. The city in force stays in force then.
+    /// was planned against, `SB-5016` when an order would be impossible. The city in force stays in force then.
     pub async fn apply(&self, proposal: Proposal) -> Result<Applied, Refusal> {
         let _turn = self.changing.lock().await;
         let stored = self.pointer().await?;
-        let current = stored
-            .as_ref()
-            .map(|(pointer, _)| pointer.digest.clone())
-            .unwrap_or_default();
-        if current != proposal.expect {
-            return Err(Refusal::new(
-                "SB-5012",
-                "Another city is in force than the one this was planned against.",
-            )
-            .hint("stadtbus apply FOLDER"));
+        let current = match &stored {
+            Some((pointer, _)) if self.follows(&proposal.expect, &pointer.digest).await? => {
+                Some(self.document(&pointer.digest).await?)
+            }
+            None if proposal.expect.is_empty() => None,
+            _ => return Err(overtaken()),
+        };
+        let city = with_orders(proposal.city, current.as_ref());
+        if let Some(first) = impossible(&city).first() {
+            return Err(first.refusal());
         }
         for (digest, component) in proposal.components {
             if hex(&Sha256::digest(&component)) != digest {
@@ -97,15 +112,53 @@ impl Cities {
             }
             self.put_component(&digest, component).await?;
         }
+        self.change_to(city, &proposal.by, stored, false).await
+    }
+
+    /// Whether what was planned against `expect` may be put over the city `current`: orders placed meanwhile are kept
+    /// by every change, so they stand in the way of none.
+    async fn follows(&self, expect: &str, current: &str) -> Result<bool, Refusal> {
+        if expect == current {
+            return Ok(true);
+        }
+        if expect.is_empty() {
+            return Ok(false);
+        }
+        let Ok(mut planned) = self.document(expect).await else {
+            return Ok(false);
+        };
+        let mut found = self.document(current).await?;
+        planned.ordered.clear();
+        found.ordered.clear();
+        Ok(planned == found)
+    }
+
+    /// Compiles a city and points to it. The caller holds the turn.
+    pub(super) async fn change_to(
+        &self,
+        city: City,
+        by: &str,
+        stored: Option<(Pointer, u64)>,
+        ordered: bool,
+    ) -> Result<Applied, Refusal> {
         let document =
-            serde_json::to_vec(&proposal.city).map_err(|error| Refusal::new("SB-5005", error.to_string()))?;
-        let next = self.compile(proposal.city).await?;
+            serde_json::to_vec(&city).map_err(|error| Refusal::new("SB-5005", error.to_string()))?;
+        let next = self.compile(city).await?;
         self.prepare(&next).await?;
         self.put_document(&next.digest, document.into()).await?;
-        self.point_to(&next.digest, &proposal.by, stored.map(|(_, revision)| revision))
-            .await?;
+        let pointer = Pointer {
+            digest: next.digest.clone(),
+            applied_ms: millis_now(),
+            by: by.to_owned(),
+            ordered,
+        };
+        let (before, over) = stored.unzip();
+        self.point_to(&pointer, over).await?;
+        if let Some(before) = before.filter(|before| before.ordered && before.digest != pointer.digest) {
+            self.forget_document(&before.digest).await;
+        }
         if let Err(refusal) = self.forget_removed(&next).await {
-            tracing::warn!(%refusal, "Cursors of removed subscriptions are left over; the next change removes them.");
+            tracing::warn!(%refusal, "What was kept for removed subscriptions is left over; the next change removes it.");
         }
         let digest = next.digest.clone();
         self.put_in_force(next);
@@ -153,34 +206,57 @@ impl Cities {
         let cursors = self.broker.cells(CURSORS).await?;
         let known: Vec<String> = cursors.list("").await?.into_iter().map(|cell| cell.key).collect();
         for order in &next.orders {
+            let logs = next.logs_of(order)?;
+            let seen = |log: &LogName| ends.get(log).copied().unwrap_or(0);
             if known.contains(&order.key()) {
+                self.start_in_new_logs(order, &logs, seen).await?;
                 continue;
             }
-            let mut marks = Marks::default();
-            for log in next.logs_of(order)? {
-                let seen = ends.get(&log).copied().unwrap_or(0);
-                marks.logs.insert(
-                    log.as_str().to_owned(),
-                    Mark {
-                        seen,
-                        open: Vec::new(),
-                    },
-                );
-            }
+            let mark = |log: &LogName| Mark {
+                seen: seen(log),
+                open: Vec::new(),
+            };
+            let marks = Marks {
+                logs: logs
+                    .iter()
+                    .map(|log| (log.as_str().to_owned(), mark(log)))
+                    .collect(),
+                watch: Watch::begin(order.subscription(), millis_now()),
+            };
             let value =
                 serde_json::to_vec(&marks).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
-            let write = CellWrite {
-                key: order.key(),
-                value: Some(value.into()),
-                expect: Expect::Absent,
-                ttl: None,
-            };
+            let write = CellWrite::put(order.key(), value).expect(Expect::Absent);
             match cursors.write(write).await {
                 Ok(_) | Err(stadtbus_broker::BrokerError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// A subscription that was changed and reads another log now begins there at this moment. Its cursor is its lane's
+    /// to write, so the place is left for the lane to find.
+    async fn start_in_new_logs(
+        &self,
+        order: &Order,
+        logs: &[LogName],
+        seen: impl Fn(&LogName) -> Position,
+    ) -> Result<(), Refusal> {
+        let live = self.live.load_full();
+        let before = live.as_ref().and_then(|live| {
+            let order = live.order(order.id().as_str())?;
+            live.logs_of(order).ok()
+        });
+        let Some(before) = before else { return Ok(()) };
+        let new: starts::Starts = logs
+            .iter()
+            .filter(|log| !before.contains(log))
+            .map(|log| (log.as_str().to_owned(), seen(log)))
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        Ok(starts::write(&*self.broker, &order.key(), &new).await?)
     }
 
     /// Makes the log of each publishing partner, or changes it to the limits that hold now.
@@ -193,23 +269,34 @@ impl Cities {
         Ok(())
     }
 
-    /// Cursors of subscriptions that are gone: a later one of the same name begins anew.
+    /// Cursors, starts and pauses of subscriptions that are gone: a later one of the same name begins anew.
     async fn forget_removed(&self, next: &LiveCity) -> Result<(), Refusal> {
-        let cursors = self.broker.cells(CURSORS).await?;
-        for cell in cursors.list("").await? {
-            if !next.orders.iter().any(|order| order.key() == cell.key) {
-                cursors
-                    .write(CellWrite {
-                        key: cell.key,
-                        value: None,
-                        expect: Expect::Any,
-                        ttl: None,
-                    })
-                    .await?;
+        for bucket in [CURSORS, starts::STARTS, pauses::PAUSES] {
+            let cells = self.broker.cells(bucket).await?;
+            for cell in cells.list("").await? {
+                if !next.orders.iter().any(|order| order.key() == cell.key) {
+                    cells.write(CellWrite::delete(cell.key)).await?;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// The city with the orders of the one before it, unless it names orders itself.
+fn with_orders(mut city: City, before: Option<&City>) -> City {
+    if let Some(before) = before.filter(|_| city.ordered.is_empty()) {
+        city.keep_orders_of(before);
+    }
+    city
+}
+
+pub(super) fn overtaken() -> Refusal {
+    Refusal::new(
+        "SB-5012",
+        "Another city is in force than the one this was planned against.",
+    )
+    .hint("stadtbus apply FOLDER")
 }
 
 /// A plugin as the city lists it, from its manifest.

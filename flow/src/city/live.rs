@@ -165,7 +165,12 @@ impl Cities {
                 ),
                 None => None,
             };
-            let order = Order::new(subscription.clone(), Arc::clone(&registry), transform)?;
+            let order = Order::new(
+                subscription.clone(),
+                Arc::clone(&registry),
+                transform,
+                self.keeper.as_deref(),
+            )?;
             orders.push(Arc::new(order));
         }
         let mut routes = HashMap::new();

@@ -7,6 +7,7 @@
 mod apply;
 mod live;
 mod order;
+mod ordered;
 mod store;
 
 use std::sync::Arc;
@@ -15,11 +16,12 @@ pub use apply::{Applied, Plan, Proposal};
 use arc_swap::ArcSwapOption;
 pub use live::{LiveCity, LiveRoute};
 pub use order::Order;
+pub use ordered::{Changed, Impossible};
 use stadtbus_broker::Broker;
 use stadtbus_plugin_host::{Host, Pool};
 use tokio::sync::watch;
 
-use crate::{Limits, Refusal};
+use crate::{Limits, Refusal, deliver::credential::Keeper};
 
 /// Called with each city before it comes into force, for what must change with it (the egress policy).
 pub type OnChange = Box<dyn Fn(&LiveCity) + Send + Sync>;
@@ -34,6 +36,7 @@ pub struct Cities {
     changes: watch::Sender<String>,
     changing: tokio::sync::Mutex<()>,
     on_change: OnChange,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Cities {
@@ -56,7 +59,21 @@ impl Cities {
             changes,
             changing: tokio::sync::Mutex::default(),
             on_change,
+            keeper: None,
         }
+    }
+
+    /// The same with the keys that seal and open the credentials of receivers.
+    #[must_use]
+    pub fn with_keeper(mut self, keeper: Option<Arc<Keeper>>) -> Self {
+        self.keeper = keeper;
+        self
+    }
+
+    /// The keys that seal and open the credentials of receivers, if this process has any.
+    #[must_use]
+    pub fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_deref()
     }
 
     /// The city in force.

@@ -2,11 +2,11 @@
 
 use std::{ops::Deref, sync::Arc};
 
-use stadtbus_contracts::{Registry, Sink, Subscription};
+use stadtbus_contracts::{Registry, Sink, Subscription, Webhook};
 
 use crate::{
     Refusal,
-    deliver::{retry::RetryPolicy, webhook::WebhookTarget},
+    deliver::{credential::Keeper, egress::EgressError, retry::RetryPolicy, webhook::WebhookTarget},
     route::Rule,
     transform::Transform,
 };
@@ -41,16 +41,12 @@ impl Order {
         subscription: Subscription,
         registry: Arc<Registry>,
         transform: Option<Transform>,
+        keeper: Option<&Keeper>,
     ) -> Result<Self, Refusal> {
+        let id = &subscription.subscription;
         let webhook = match &subscription.sink {
-            Sink::Webhook(sink) => {
-                Some(WebhookTarget::new(sink, &subscription.delivery).map_err(|error| {
-                    Refusal::new(
-                        error.code(),
-                        format!("subscription {}: {error}", subscription.subscription),
-                    )
-                })?)
-            }
+            Sink::Webhook(sink) => target(sink, &subscription, keeper)
+                .map_err(|error| Refusal::new(error.code(), format!("subscription {id}: {error}")))?,
             _ => None,
         };
         let plugin = transform.as_ref().map(Transform::name).unwrap_or_default();
@@ -60,12 +56,19 @@ impl Order {
         );
         let retry = RetryPolicy::from(&subscription.delivery);
         Ok(Self {
-            rule: Arc::new(Rule::new(subscription, registry)),
+            rule: Arc::new(Rule::new(subscription.as_routed(), registry)),
             transform,
             webhook,
             retry,
             fingerprint,
         })
+    }
+
+    /// Whether its receiver wants to be shown a credential that this process cannot open. Then it has no target, and
+    /// nothing is sent.
+    #[must_use]
+    pub fn lacks_credential(&self) -> bool {
+        matches!(self.subscription().sink, Sink::Webhook(_)) && self.webhook.is_none()
     }
 
     /// Where its scheduled retries come up.
@@ -119,4 +122,22 @@ impl Order {
     pub fn is_derivation(&self) -> bool {
         matches!(self.subscription().sink, Sink::Log(_))
     }
+}
+
+/// Where a webhook goes; nowhere without the credential that its receiver wants to be shown.
+fn target(
+    sink: &Webhook,
+    subscription: &Subscription,
+    keeper: Option<&Keeper>,
+) -> Result<Option<WebhookTarget>, EgressError> {
+    let authorization = match &sink.credential {
+        None => None,
+        Some(sealed) => {
+            match keeper.and_then(|keeper| keeper.open(sealed, &subscription.subscription, &sink.url)) {
+                Some(authorization) => Some(authorization),
+                None => return Ok(None),
+            }
+        }
+    };
+    WebhookTarget::new(sink, &subscription.delivery, authorization.as_deref()).map(Some)
 }

@@ -9,7 +9,7 @@ use stadtbus_broker::{CellChange, CellWrite, Expect};
 use stadtbus_contracts::{City, Registry};
 
 use super::{Cities, LiveCity, live::Plugins};
-use crate::{Refusal, written::millis_now};
+use crate::Refusal;
 
 /// Bucket of the cell.
 const CITY: &str = "CITY";
@@ -26,6 +26,9 @@ pub(super) struct Pointer {
     pub(super) digest: String,
     pub(super) applied_ms: u64,
     pub(super) by: String,
+    /// Whether an order over the API made it. Such documents are not kept once another took their place.
+    #[serde(default)]
+    pub(super) ordered: bool,
 }
 
 impl Cities {
@@ -75,12 +78,30 @@ impl Cities {
         }
     }
 
-    async fn load(&self, digest: &str) -> Result<LiveCity, Refusal> {
+    /// The document that is stored under a digest; the one in force here costs no reading.
+    pub(super) async fn document(&self, digest: &str) -> Result<City, Refusal> {
+        if let Some(live) = self.live.load().as_ref().filter(|live| live.digest == digest) {
+            return Ok(live.registry.city().clone());
+        }
         let document = self.broker.blobs(CITIES).await?.get(digest).await?;
         let document =
             document.ok_or_else(|| Refusal::new("SB-1505", "The document of the city is missing."))?;
-        let city: City =
-            serde_json::from_slice(&document).map_err(|error| Refusal::new("SB-5002", error.to_string()))?;
+        serde_json::from_slice(&document).map_err(|error| Refusal::new("SB-5002", error.to_string()))
+    }
+
+    /// Forgets a document that an order made and another replaced. Without this each order would leave one behind.
+    pub(super) async fn forget_document(&self, digest: &str) {
+        let forgotten = match self.broker.blobs(CITIES).await {
+            Ok(blobs) => blobs.delete(digest).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = forgotten {
+            tracing::warn!(digest, %error, "The document of a replaced city is left over.");
+        }
+    }
+
+    async fn load(&self, digest: &str) -> Result<LiveCity, Refusal> {
+        let city = self.document(digest).await?;
         let city = self.compile(city).await?;
         // The limits of this process's configuration hold, not those of the process that applied the city.
         self.ensure_logs(&city).await?;
@@ -147,14 +168,9 @@ impl Cities {
     }
 
     /// The one write that changes the city.
-    pub(super) async fn point_to(&self, digest: &str, by: &str, over: Option<u64>) -> Result<(), Refusal> {
-        let pointer = Pointer {
-            digest: digest.to_owned(),
-            applied_ms: millis_now(),
-            by: by.to_owned(),
-        };
+    pub(super) async fn point_to(&self, pointer: &Pointer, over: Option<u64>) -> Result<(), Refusal> {
         let value =
-            serde_json::to_vec(&pointer).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
+            serde_json::to_vec(pointer).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
         let expect = over.map_or(Expect::Absent, Expect::Revision);
         let write = CellWrite {
             key: CURRENT.to_owned(),

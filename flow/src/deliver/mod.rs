@@ -10,6 +10,7 @@
 //! Four ways out: [`webhook`] (the bus posts), [`pull`] (the receiver fetches, with leases), [`sse`] (the receiver
 //! listens) and the log itself, which needs nothing from here.
 
+pub mod credential;
 pub mod dead_letter;
 pub mod egress;
 pub mod outcome;

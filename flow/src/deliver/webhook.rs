@@ -81,16 +81,24 @@ pub struct WebhookTarget {
 }
 
 impl WebhookTarget {
-    /// The target of a subscription.
+    /// The target of a subscription; `authorization` is what its receiver wants to be shown.
     ///
     /// # Errors
     /// [`EgressError::Target`] when the URL is malformed.
-    pub fn new(sink: &stadtbus_contracts::Webhook, delivery: &Delivery) -> Result<Self, EgressError> {
+    pub fn new(
+        sink: &stadtbus_contracts::Webhook,
+        delivery: &Delivery,
+        authorization: Option<&str>,
+    ) -> Result<Self, EgressError> {
+        let shown: Vec<_> = authorization
+            .map(|value| ("authorization", value))
+            .into_iter()
+            .collect();
         Self::build(
             &sink.url,
             sink.mode,
             Duration::from_millis(delivery.timeout_ms),
-            &[],
+            &shown,
         )
     }
 

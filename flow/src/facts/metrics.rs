@@ -52,6 +52,10 @@ pub struct LaneGauges {
     pub oldest_age_s: f64,
     /// 1 if the lane stands still.
     pub paused: bool,
+    /// How long nothing has matched, in seconds.
+    pub unmatched_s: f64,
+    /// 1 if that is too long.
+    pub quiet: bool,
 }
 
 /// All metrics of one process.
@@ -68,6 +72,8 @@ pub struct Metrics {
     lag: Family<LaneLabels, Gauge>,
     oldest: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     paused: Family<LaneLabels, Gauge>,
+    unmatched: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    quiet: Family<LaneLabels, Gauge>,
     broker_up: Gauge,
 }
 
@@ -92,6 +98,8 @@ impl Default for Metrics {
             lag: Family::default(),
             oldest: Family::default(),
             paused: Family::default(),
+            unmatched: Family::default(),
+            quiet: Family::default(),
             broker_up: Gauge::default(),
         };
         metrics.register();
@@ -152,6 +160,16 @@ impl Metrics {
             "subscription_paused",
             "1 while a subscription stands still.",
             self.paused.clone(),
+        );
+        registry.register(
+            "subscription_unmatched_seconds",
+            "How long nothing has matched a subscription.",
+            self.unmatched.clone(),
+        );
+        registry.register(
+            "subscription_quiet",
+            "1 while a subscription is flagged because nothing has matched it for long.",
+            self.quiet.clone(),
         );
         registry.register(
             "broker_up",
@@ -217,6 +235,8 @@ impl Metrics {
         self.lag.clear();
         self.oldest.clear();
         self.paused.clear();
+        self.unmatched.clear();
+        self.quiet.clear();
         for lane in lanes {
             let labels = LaneLabels {
                 subscription: lane.subscription.clone(),
@@ -226,6 +246,8 @@ impl Metrics {
                 .set(i64::try_from(lane.lag).unwrap_or(i64::MAX));
             self.oldest.get_or_create(&labels).set(lane.oldest_age_s);
             self.paused.get_or_create(&labels).set(i64::from(lane.paused));
+            self.unmatched.get_or_create(&labels).set(lane.unmatched_s);
+            self.quiet.get_or_create(&labels).set(i64::from(lane.quiet));
         }
         self.broker_up.set(i64::from(broker_up));
         let mut text = String::new();

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::Position;
 
+use super::watch::Watch;
+
 /// The durable form of a cursor: all positions up to `seen` are settled but those listed in `open`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -20,11 +22,14 @@ pub struct Mark {
     pub open: Vec<Position>,
 }
 
-/// All cursors of one lane, by log name: what is stored under the lane's key.
+/// All cursors of one lane, by log name, and its watch: what is stored under the lane's key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// One cursor for each log that the lane reads.
     pub logs: BTreeMap<String, Mark>,
+    /// What it remembers of its matches.
+    #[serde(default, skip_serializing_if = "Watch::is_unknown")]
+    pub watch: Watch,
 }
 
 /// The living cursor of one lane in one log.

@@ -7,7 +7,7 @@
 //! are kept in a small ring so that the rejoining lane need not hit a moving target exactly.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -20,7 +20,10 @@ use super::{
     Routing,
     lane::{Hang, Lane, Offer},
 };
-use crate::log::{self, Logged};
+use crate::{
+    log::{self, Logged},
+    written::millis_now,
+};
 
 /// Events kept for lanes that rejoin.
 const RING_MAX: usize = 512;
@@ -31,6 +34,8 @@ const CHUNK_MAX: usize = 128;
 struct Progress {
     position: Position,
     ring: VecDeque<Arc<Logged>>,
+    /// When an event of each type was last read, in milliseconds since 1970. The log holds types under contract only.
+    types: HashMap<String, u64>,
 }
 
 /// The shared reader of one log.
@@ -49,7 +54,7 @@ impl Feed {
             log,
             progress: Mutex::new(Progress {
                 position,
-                ring: VecDeque::new(),
+                ..Progress::default()
             }),
             routing,
         }
@@ -63,6 +68,12 @@ impl Feed {
     #[must_use]
     pub fn position(&self) -> Position {
         self.progress().position
+    }
+
+    /// When an event of this type was last read, in milliseconds since 1970; 0 if none was since the process started.
+    #[must_use]
+    pub fn type_seen(&self, ty: &str) -> u64 {
+        self.progress().types.get(ty).copied().unwrap_or(0)
     }
 
     /// Reads until the stream ends, which it does only when the broker is closed.
@@ -87,6 +98,8 @@ impl Feed {
                 return;
             }
         };
+        // Before the offers, so that an event is never younger than its own match.
+        let read = millis_now();
         // Held over the offers, so that a lane joins either before this event or after it.
         let mut progress = self.progress();
         routing
@@ -97,6 +110,10 @@ impl Feed {
                 }
             });
         progress.position = position;
+        match progress.types.get_mut(logged.event.ty()) {
+            Some(seen) => *seen = read,
+            None => drop(progress.types.insert(logged.event.ty().to_owned(), read)),
+        }
         if progress.ring.len() >= RING_MAX {
             progress.ring.pop_front();
         }

@@ -66,7 +66,10 @@ impl Lane {
     /// holds its own lock, so nobody may ask it for its position while holding a lane's.
     pub(super) fn collect(&self, level_at: &BTreeMap<LogName, Position>, all: bool) -> Option<Collected> {
         let mut state = self.state();
-        let mut marks = Marks::default();
+        let mut marks = Marks {
+            watch: state.watch.clone(),
+            ..Marks::default()
+        };
         for (log, (cursor, hang)) in &state.hangs {
             let level = level_at.get(log).copied().filter(|_| *hang == Hang::Level);
             marks.logs.insert(log.as_str().to_owned(), cursor.mark(level));

@@ -18,8 +18,9 @@ use super::{
     cursor::{Cursor, Marks},
     item::{Item, Outcome, Waiting},
     settled::Fact,
+    watch::Watch,
 };
-use crate::{Limits, city::Order, deliver::pull::Leases, log::Logged};
+use crate::{Limits, city::Order, deliver::pull::Leases, log::Logged, written::millis_now};
 
 /// How a lane hangs on one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,17 @@ pub struct Pause {
     pub reason: String,
 }
 
+impl Pause {
+    /// The receiver's credential cannot be opened here: nothing may go to it without.
+    pub(super) fn without_credential() -> Self {
+        Self {
+            code: "SB-3012".to_owned(),
+            reason: "The receiver's credential was sealed with a key that this process does not have."
+                .to_owned(),
+        }
+    }
+}
+
 pub(super) struct State {
     pub(super) queue: VecDeque<Item>,
     /// Transformed and waiting for a pull or a live stream.
@@ -79,6 +91,7 @@ pub(super) struct State {
     pub(super) paused: Option<Pause>,
     pub(super) revision: Option<u64>,
     pub(super) written: Marks,
+    pub(super) watch: Watch,
     pub(super) dirty: bool,
 }
 
@@ -115,10 +128,13 @@ impl Lane {
                 (log.clone(), (Cursor::resume(&mark), Hang::Behind))
             })
             .collect();
+        let watch = marks.watch.clone().resume(order.subscription(), millis_now());
         let state = State {
             hangs,
             revision,
             paused,
+            dirty: watch != marks.watch,
+            watch,
             written: marks,
             ..State::empty(limits.lane_queue_max)
         };
@@ -160,6 +176,7 @@ impl Lane {
             return Offer::Full;
         }
         cursor.take(logged.position);
+        state.watch.matched(millis_now());
         state.bytes += logged.event.size_bytes();
         state.enqueue(
             Item::new(Arc::clone(logged)),
@@ -312,6 +329,7 @@ impl State {
             paused: None,
             revision: None,
             written: Marks::default(),
+            watch: Watch::default(),
             dirty: false,
         }
     }
@@ -362,7 +380,7 @@ impl State {
             log: item.logged.log.clone(),
             position: item.logged.position,
             outcome,
-            at_ms: crate::written::millis_now(),
+            at_ms: millis_now(),
             attempts: item.attempts,
             code: code.map(Box::from),
             detail: detail.map(String::into_boxed_str),

@@ -24,6 +24,8 @@ mod reconcile;
 mod runner;
 pub mod settled;
 mod standing;
+pub mod starts;
+pub mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +40,7 @@ use arc_swap::ArcSwap;
 use due::DueIndex;
 pub use due::DueRetry;
 pub use feed::Feed;
-pub use figures::LaneReport;
+pub use figures::{LaneReport, Sight};
 pub use item::{AttemptNote, Item, Outcome};
 pub use lane::{Lane, Offer, Pause};
 use lease::{Holder, LeaseChange, Leases};
@@ -46,7 +48,10 @@ use ledger::Ledger;
 pub use receive::{Burial, Handed, Settlement};
 use stadtbus_broker::{Broker, BrokerError, LogName};
 pub use standing::{Figures, Standing};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, watch as watch_channel},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Limits, city::Cities, dispatch::Dispatcher, log::own_log_specs, route::Matcher};
@@ -93,6 +98,8 @@ pub struct Lanes {
     member: String,
     /// Whether every lane that is ours works.
     complete: AtomicBool,
+    /// Digest of the city that the lanes follow.
+    followed: watch_channel::Sender<String>,
     stop: CancellationToken,
 }
 
@@ -127,6 +134,7 @@ impl Lanes {
             leases: tokio::sync::Mutex::new(leases),
             member: holder.member.clone(),
             complete: AtomicBool::new(true),
+            followed: watch_channel::channel(String::new()).0,
             stop: CancellationToken::new(),
         }))
     }
@@ -251,6 +259,16 @@ impl Lanes {
             .values()
             .find(|working| working.lane.order.id().as_str() == subscription)
             .map(|working| Arc::clone(&working.lane))
+    }
+
+    /// Waits until the lanes of this process follow the city with this digest, at most for `patience`. True if they do;
+    /// false also where a later city overtook it.
+    pub async fn follow(&self, digest: &str, patience: Duration) -> bool {
+        let mut followed = self.followed.subscribe();
+        let reached = followed.wait_for(|city| city == digest);
+        tokio::time::timeout(patience, reached)
+            .await
+            .is_ok_and(|reached| reached.is_ok())
     }
 
     /// The name of this process among the holders of leases.

@@ -8,7 +8,14 @@ use std::{
 use stadtbus_broker::{BrokerError, LogName, ReadFrom, ReadOptions};
 use tokio_util::sync::CancellationToken;
 
-use super::{Feed, Lanes, Routing, Working, cursor::Mark, lane::Lane, lease, pauses, runner::Runner};
+use super::{
+    Feed, Lanes, Routing, Working,
+    cursor::Mark,
+    lane::{Lane, Pause},
+    lease, pauses,
+    runner::Runner,
+    starts,
+};
 use crate::{
     city::{LiveCity, Order},
     route::Matcher,
@@ -60,6 +67,7 @@ impl Lanes {
         }
         self.publish_routing(&city);
         self.complete.store(complete, Ordering::Relaxed);
+        self.followed.send_replace(city.digest.clone());
     }
 
     async fn wanted(&self, city: &LiveCity) -> Vec<Arc<Order>> {
@@ -73,12 +81,18 @@ impl Lanes {
 
     async fn prepare(&self, city: &LiveCity, order: &Arc<Order>) -> Result<Arc<Lane>, BrokerError> {
         let (mut marks, revision) = self.ledger.marks(&order.key()).await?;
-        let paused = pauses::read(&*self.broker, &order.key()).await?;
+        let paused = pauses::read(&*self.broker, &order.key())
+            .await?
+            .or_else(|| order.lacks_credential().then(Pause::without_credential));
         let logs = city.logs_of(order)?;
+        let starts = starts::read(&*self.broker, &order.key()).await?;
         for log in &logs {
-            // A log that came to the subscription by a change begins now, not at its first event.
+            // A log that came to the subscription by a change begins where that change found it, not at its first event.
             if !marks.logs.contains_key(log.as_str()) {
-                let seen = self.broker.state(log).await?.last;
+                let seen = match starts.get(log.as_str()) {
+                    Some(start) => *start,
+                    None => self.broker.state(log).await?.last,
+                };
                 marks.logs.insert(
                     log.as_str().to_owned(),
                     Mark {

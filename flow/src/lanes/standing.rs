@@ -8,6 +8,7 @@ use super::{
     item::{AttemptNote, Item},
     lane::{Hang, Lane, Pause},
     settled::Fact,
+    watch::Watch,
 };
 
 impl Lane {
@@ -75,6 +76,7 @@ impl Lane {
                 .map(|(log, (cursor, hang))| (log.clone(), cursor.seen(), *hang == Hang::Level))
                 .collect(),
             paused: state.paused.clone(),
+            watch: state.watch.clone(),
         }
     }
 }
@@ -116,4 +118,6 @@ pub struct Figures {
     pub seen: Vec<(LogName, Position, bool)>,
     /// Why the lane stands still, if it does.
     pub paused: Option<Pause>,
+    /// What it remembers of its matches.
+    pub watch: Watch,
 }

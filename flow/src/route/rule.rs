@@ -119,6 +119,19 @@ impl Rule {
         }
     }
 
+    /// On what ground its owner may have events of this type now.
+    ///
+    /// # Errors
+    /// `SB-1201` and `SB-1308` to `SB-1310`, with the agreement that comes closest.
+    pub fn grounds(
+        &self,
+        ty: &str,
+        now: SystemTime,
+    ) -> Result<stadtbus_contracts::Grounds<'_>, stadtbus_contracts::Refusal> {
+        self.registry
+            .may_receive(self.partner(), ty, &self.subscription.purpose, now)
+    }
+
     fn asks_for(&self, ty: &str) -> bool {
         self.types().any(|asked| asked == ty)
     }

@@ -8,7 +8,7 @@
 use std::time::SystemTime;
 
 use stadtbus_contracts::{Permission, Registry};
-use stadtbus_event::{Event, extensions};
+use stadtbus_event::{Event, PartnerId, extensions};
 
 use crate::{Refusal, authenticate::Principal};
 
@@ -37,8 +37,21 @@ pub fn contract(
     event: &Event,
     now: SystemTime,
 ) -> Result<String, Refusal> {
+    promised(registry, &principal.partner, event, now)
+}
+
+/// Checks an event against the contract under which `publisher` would publish it, and names that contract.
+///
+/// # Errors
+/// As [`contract`].
+pub fn promised(
+    registry: &Registry,
+    publisher: &PartnerId,
+    event: &Event,
+    now: SystemTime,
+) -> Result<String, Refusal> {
     extensions::check_extensions(event)?;
-    match registry.validate(&principal.partner, event, now) {
+    match registry.validate(publisher, event, now) {
         Ok(compiled) => Ok(reference(compiled.contract())),
         Err(violation) => Err(Refusal {
             pointer: violation.pointer,

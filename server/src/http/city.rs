@@ -53,9 +53,10 @@ pub(super) async fn plan(
     operator(&bus, &headers)?;
     let body = parsed(&body)?;
     let plan = bus.cities.plan(&body.city).await?;
-    Ok(Json(
-        json!({ "changes": plan.changes, "current": plan.current, "missing_components": plan.missing_components }),
-    ))
+    Ok(Json(json!({
+        "changes": plan.changes, "current": plan.current, "missing_components": plan.missing_components,
+        "orders": { "kept": plan.kept, "impossible": plan.impossible },
+    })))
 }
 
 /// `PUT /v1/city`

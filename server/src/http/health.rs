@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stadtbus_broker::Health;
 use stadtbus_flow::Refusal;
 
-use super::{Problem, Shared, operator, subscriptions::report_json};
+use super::{Problem, Shared, operator, orders};
 
 /// `GET /healthz`: the process lives. It says nothing of the broker, so that a supervisor does not restart a bus
 /// because of a broker that is down.
@@ -45,7 +45,7 @@ pub(super) async fn status(State(bus): Shared, headers: HeaderMap) -> Result<Jso
     operator(&bus, &headers)?;
     let proof = bus.broker.proof().await.map_err(Refusal::from)?;
     let city = bus.cities.current().ok();
-    let lanes: Vec<Value> = bus.lanes.report().iter().map(report_json).collect();
+    let lanes: Vec<orders::LaneView> = bus.lanes.report().iter().map(orders::lane_view).collect();
     Ok(Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "broker": { "name": proof.broker, "version": proof.version, "durable": proof.durable, "detail": proof.detail },

@@ -5,8 +5,10 @@
 
 mod city;
 mod dead_letters;
+mod dry_run;
 mod health;
 mod journey;
+mod orders;
 mod problem;
 mod publish;
 mod subscriptions;
@@ -64,7 +66,20 @@ fn routes(bus: Arc<Bus>) -> Router {
             .route("/v1/ingest/{route}", post(publish::raw));
     }
     let everyday = router
-        .route("/v1/subscriptions", get(subscriptions::list))
+        .route(
+            "/v1/subscriptions",
+            get(orders::list)
+                .post(orders::create)
+                .options(orders::collection_methods),
+        )
+        .route("/v1/subscriptions:test", post(dry_run::test))
+        .route(
+            "/v1/subscriptions/{id}",
+            get(orders::show)
+                .put(orders::replace)
+                .delete(orders::cancel)
+                .options(orders::methods),
+        )
         .route("/v1/subscriptions/{id}/receive", post(subscriptions::receive))
         .route(
             "/v1/subscriptions/{id}/acknowledge",

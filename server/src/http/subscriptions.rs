@@ -1,4 +1,4 @@
-//! Subscribers: take events by pull or as a live stream; see, pause and resume what is theirs.
+//! Subscribers: take events by pull or as a live stream; pause and resume what is theirs.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -12,14 +12,14 @@ use axum::{
 use bytes::Bytes;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 use stadtbus_contracts::Sink;
 use stadtbus_flow::{
     Refusal,
     authenticate::{Principal, Scope},
     city::Order,
     deliver::sse,
-    lanes::{Lane, LaneReport, Pause, Settlement, pauses},
+    lanes::{Lane, Pause, Settlement, pauses},
 };
 
 use super::{Problem, Shared, principal};
@@ -83,27 +83,6 @@ pub(super) struct Handles {
 }
 
 type Answer = Result<Response, Problem>;
-
-/// `GET /v1/subscriptions`: one's own, an operator's all.
-pub(super) async fn list(State(bus): Shared, headers: HeaderMap) -> Result<Json<Value>, Problem> {
-    let principal = principal(&bus, &headers)?;
-    let all = principal.require(Scope::Operate).is_ok();
-    let reports = bus.lanes.report();
-    let seen: Vec<Value> = reports
-        .iter()
-        .filter(|report| all || report.partner == principal.partner.as_str())
-        .map(report_json)
-        .collect();
-    Ok(Json(json!({ "subscriptions": seen })))
-}
-
-pub(super) fn report_json(report: &LaneReport) -> Value {
-    json!({
-        "subscription": report.subscription, "partner": report.partner, "lag": report.lag, "waiting": report.waiting,
-        "leased": report.leased, "oldest_age_s": report.oldest_age.as_secs_f64(), "level": report.level,
-        "paused": report.paused.as_ref().map(|pause| json!({ "code": pause.code, "reason": pause.reason })),
-    })
-}
 
 /// `POST /v1/subscriptions/{id}/receive`
 pub(super) async fn receive(

@@ -47,14 +47,11 @@ impl Stage {
         loop {
             eventually(QUIET_WITHIN, "every subscription is level", || async {
                 let lanes = self.operator.get("/v1/subscriptions").await?.expect(200)?.json();
-                let lanes = lanes
-                    .get("subscriptions")
-                    .and_then(Value::as_array)
-                    .cloned()
-                    .unwrap_or_default();
-                let busy = lanes
-                    .iter()
-                    .find(|lane| number(lane, "lag") > 0 && number(lane, "leased") < number(lane, "lag"));
+                let lanes = lanes.as_array().cloned().unwrap_or_default();
+                let busy = lanes.iter().filter_map(|lane| lane.get("status")).find(|lane| {
+                    lane.get("level").is_none()
+                        || number(lane, "lag") > 0 && number(lane, "leased") < number(lane, "lag")
+                });
                 match busy {
                     None if !lanes.is_empty() => Ok(()),
                     busy => Err(Failure::new(format!("{busy:?}"))),

@@ -247,6 +247,7 @@ async fn every_door_but_health_and_metrics_asks_for_a_token() {
     }
     for path in [
         "/v1/subscriptions",
+        "/v1/subscriptions/x",
         "/v1/dead-letters",
         "/v1/status",
         "/v1/tap",
@@ -263,6 +264,8 @@ async fn every_door_but_health_and_metrics_asks_for_a_token() {
     for path in [
         "/v1/events",
         "/v1/ingest/x",
+        "/v1/subscriptions",
+        "/v1/subscriptions:test",
         "/v1/subscriptions/x/receive",
         "/v1/city/plan",
         "/v1/dead-letters/retry",

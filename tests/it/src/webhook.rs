@@ -120,11 +120,12 @@ async fn a_receiver_that_is_gone_is_left_alone() {
     let paused = stadtbus_harness::eventually(SOON, "the subscription is paused", || async {
         let answer = amt.get("/v1/subscriptions").await?.expect(200)?;
         let text = answer.text();
-        let found = crate::support::list(&answer)
-            .into_iter()
-            .find(|one| one.to_string().contains("amt-hook"));
+        let found = answer
+            .json()
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["id"] == json!("amt-hook")).cloned());
         found
-            .filter(|one| one["paused"]["code"] == json!("SB-3005"))
+            .filter(|one| one["status"]["paused"]["code"] == json!("SB-3005"))
             .ok_or_else(|| stadtbus_harness::Failure::new(text))
     })
     .await;

@@ -58,6 +58,7 @@ impl Check<'_> {
                 contracts.push(contract);
             }
         }
+        self.source(&object, subscription, &contracts);
         self.filters(&object, subscription, &contracts);
         self.subscription_plugin(&object, subscription);
         match &subscription.sink {
@@ -114,6 +115,28 @@ impl Check<'_> {
                 None,
             );
         }
+    }
+
+    /// Events of a type come only from the sources of the partner that publishes it.
+    fn source(&mut self, object: &str, subscription: &Subscription, contracts: &[&Contract]) {
+        let Some(source) = &subscription.source else {
+            return;
+        };
+        let city = self.city;
+        let publishers = || contracts.iter().filter_map(|c| city.partners.get(&c.publisher));
+        if contracts.is_empty() || publishers().any(|partner| partner.owns_source(source)) {
+            return;
+        }
+        let known: Vec<&str> = publishers()
+            .flat_map(|partner| partner.systems.iter().flat_map(|system| &system.sources))
+            .map(String::as_str)
+            .collect();
+        self.unknown(
+            &at(object, "/source"),
+            ("Eine Quelle dieser Ereignistypen", "source of these event types"),
+            source,
+            known,
+        );
     }
 
     fn filters(&mut self, object: &str, subscription: &Subscription, contracts: &[&Contract]) {
@@ -248,14 +271,14 @@ impl Check<'_> {
     /// Derivations that feed one another: the hop limit would end it, but no one can mean it.
     pub(super) fn loops(&mut self) {
         let mut next: HashMap<&EventType, Vec<&EventType>> = HashMap::new();
-        for subscription in self.city.subscriptions.values() {
+        for subscription in self.city.standing_orders() {
             if let Sink::Log(log) = &subscription.sink {
                 for ty in &subscription.types {
                     next.entry(ty).or_default().extend(&log.publishes);
                 }
             }
         }
-        for subscription in self.city.subscriptions.values() {
+        for subscription in self.city.standing_orders() {
             let Sink::Log(log) = &subscription.sink else {
                 continue;
             };

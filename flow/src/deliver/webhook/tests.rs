@@ -253,12 +253,13 @@ fn a_subscription_becomes_a_target() {
     let sink = stadtbus_contracts::Webhook {
         url: "https://example.org:8443/x".into(),
         mode: Mode::Binary,
+        credential: None,
     };
     let delivery = Delivery {
         timeout_ms: 1234,
         ..Delivery::default()
     };
-    let target = WebhookTarget::new(&sink, &delivery).unwrap();
+    let target = WebhookTarget::new(&sink, &delivery, None).unwrap();
     assert_eq!(
         (target.mode(), target.timeout()),
         (Mode::Binary, Duration::from_millis(1234))
@@ -267,9 +268,10 @@ fn a_subscription_becomes_a_target() {
     let sink = stadtbus_contracts::Webhook {
         url: "https://user@example.org/".into(),
         mode: Mode::Binary,
+        credential: None,
     };
     assert_eq!(
-        WebhookTarget::new(&sink, &delivery).unwrap_err().code(),
+        WebhookTarget::new(&sink, &delivery, None).unwrap_err().code(),
         "SB-5005"
     );
 }

@@ -1,0 +1,119 @@
+//! "Wer bekäme das?": an event is tried on the subscriptions and not sent.
+
+use std::{sync::Arc, time::SystemTime};
+
+use axum::{
+    Json,
+    extract::{State, rejection::BytesRejection},
+    http::{HeaderMap, header},
+};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use stadtbus_contracts::{Severity, order::Draft};
+use stadtbus_event::Event;
+use stadtbus_flow::{
+    Refusal,
+    authenticate::{Principal, Scope},
+    city::LiveCity,
+    ingest::{self, Arrival},
+    journey::{self, DryRun},
+    route::Rule,
+};
+
+use super::{Shared, orders, orders::Refused, principal};
+use crate::Bus;
+
+/// An event together with a subscription that is tried and not created.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trial {
+    /// The event in its JSON form.
+    event: Box<RawValue>,
+    /// A subscription as `POST /v1/subscriptions` takes it.
+    #[serde(default)]
+    subscription: Option<Box<RawValue>>,
+}
+
+/// `POST /v1/subscriptions:test`: one event in any mode of the HTTP binding, or as plain JSON an event with a
+/// subscription.
+pub(super) async fn test(
+    State(bus): Shared,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<DryRun>, Refused> {
+    let by = principal(&bus, &headers)?;
+    let city = bus.cities.current()?;
+    let body = body.map_err(|_| Refusal::new("SB-1401", "The body is larger than this bus takes."))?;
+    let (event, proposed) = if is_trial(&headers) {
+        trial(&by, &city, &body)?
+    } else {
+        (event(&bus, &headers, body)?, None)
+    };
+    // Who publishes the type sees every line of the event's journey, and so here.
+    let all = by.require(Scope::Operate).is_ok()
+        || city.publisher_of(event.ty()) == Some(&by.partner) && by.require_publish().is_ok();
+    let rules = city
+        .orders
+        .iter()
+        .filter(|order| all || *order.partner() == by.partner)
+        .map(|order| &*order.rule);
+    let now = SystemTime::now();
+    Ok(Json(journey::dry_run(
+        &city.registry,
+        rules,
+        proposed.as_ref(),
+        &event,
+        now,
+    )))
+}
+
+/// Plain JSON without an event's attributes in the head.
+fn is_trial(headers: &HeaderMap) -> bool {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json") && !headers.contains_key("ce-specversion")
+}
+
+fn event(bus: &Bus, headers: &HeaderMap, body: Bytes) -> Result<Arc<Event>, Refusal> {
+    match ingest::read(headers, body, &bus.limits)? {
+        Arrival::One(event) => Ok(event),
+        Arrival::Batch(_) => Err(Refusal::new("SB-1102", "One event is tried at a time.")),
+    }
+}
+
+fn trial(by: &Principal, city: &LiveCity, body: &[u8]) -> Result<(Arc<Event>, Option<Rule>), Refused> {
+    let trial: Trial = serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Refusal::new(
+            "SB-1102",
+            format!("The body is not what this call takes (line {line}, column {column})."),
+        )
+        .hint("{\"event\": {…}, \"subscription\": {…}}, or an event as application/cloudevents+json")
+    })?;
+    let event = stadtbus_event::json::parse(&Bytes::copy_from_slice(trial.event.get().as_bytes()))
+        .map_err(|error| Refused::from(Refusal::from(error)).below("/event"))?;
+    let proposed = trial
+        .subscription
+        .map(|order| proposed(by, city, order.get()).map_err(|refused| refused.below("/subscription")))
+        .transpose()?;
+    Ok((Arc::new(event), proposed))
+}
+
+/// A subscription that nobody agreed to may be tried: the answer says so.
+fn proposed(by: &Principal, city: &LiveCity, order: &str) -> Result<Rule, Refused> {
+    let draft = Draft::read(order.as_bytes(), &by.partner)?;
+    orders::may_order_for(by, &draft.subscription.partner)?;
+    let mut faults = draft.judge(city.registry.city(), SystemTime::now());
+    faults.retain(|fault| fault.severity == Severity::Error);
+    if !faults.is_empty() {
+        return Err(faults.into());
+    }
+    Ok(Rule::new(
+        draft.subscription.as_routed(),
+        Arc::clone(&city.registry),
+    ))
+}
