@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use stadtbus_harness::{Client, Mode, World};
 
@@ -44,7 +45,12 @@ async fn publish_until_it_breaks(sender: &Client, round: usize) {
             0
         }
     });
-    let published: i64 = futures_util::future::join_all(callers).await.into_iter().sum();
+    let published: i64 = futures_util::stream::iter(callers)
+        .buffer_unordered(8)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .sum();
     assert!(published > 0, "round {round} published nothing");
 }
 
