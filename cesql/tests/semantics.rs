@@ -76,6 +76,7 @@ fn precedence_of_3_6() {
     ]);
 }
 
+/// CESQL-3; CESQL-2 where what is missing is reached.
 #[test]
 fn short_circuits_of_3_6() {
     check(&[
@@ -92,6 +93,7 @@ fn short_circuits_of_3_6() {
     ]);
 }
 
+/// CESQL-6: `IN` casts to the type of the left, as the other operators do; CESQL-8.
 #[test]
 fn casts_of_3_7() {
     check(&[
@@ -125,6 +127,7 @@ fn casts_of_3_7() {
     ]);
 }
 
+/// CESQL-7.
 #[test]
 fn arithmetic_stays_within_32_bits() {
     check(&[
@@ -143,6 +146,7 @@ fn arithmetic_stays_within_32_bits() {
     ]);
 }
 
+/// CESQL-8.
 #[test]
 fn functions_of_3_5() {
     check(&[
@@ -184,6 +188,7 @@ fn functions_of_3_5() {
     ]);
 }
 
+/// CESQL-5.
 #[test]
 fn exists_is_true_of_required_attributes_whatever_the_event_has() {
     for name in cloudevents_sql::REQUIRED_ATTRIBUTES {
@@ -271,6 +276,7 @@ fn functions_of_the_user_keep_3_5_3() {
     assert_eq!(error.to_string(), "FAILS: never works");
 }
 
+/// CESQL-9, SUB-5.
 #[test]
 fn only_true_without_an_error_passes_sub_5() {
     for (source, sentence) in [

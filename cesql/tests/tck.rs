@@ -101,6 +101,7 @@ fn check(case: &Case) -> Result<(), String> {
     Ok(())
 }
 
+/// CESQL-1, SUB-5.
 #[test]
 fn every_case_of_the_test_kit_passes() {
     let conformance = env::var_os("STADTBUS_CONFORMANCE_DIR").map_or_else(

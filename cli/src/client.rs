@@ -24,6 +24,7 @@ pub(crate) mod problem;
 pub(crate) mod sse;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wire;
 
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -85,16 +86,7 @@ impl Client {
             return Err(Failure::usage(message).hint("stadtbus status --server http://127.0.0.1:7700"));
         }
         let authorization = token.map(|token| bearer(token.trim())).transpose()?;
-        let mut http = HttpConnector::new();
-        http.set_connect_timeout(Some(CONNECT));
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let pool = Pool::builder(TokioExecutor::new()).build(connector);
+        let pool = Pool::builder(TokioExecutor::new()).build(connector());
         Ok(Self {
             server,
             authorization,
@@ -305,6 +297,19 @@ impl Client {
         );
         Failure::new("SB-6005", Exit::Unreachable, message).detail(detail)
     }
+}
+
+/// Opens connections, with TLS where the address says so.
+fn connector() -> HttpsConnector<HttpConnector> {
+    let mut http = HttpConnector::new();
+    http.set_connect_timeout(Some(CONNECT));
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    hyper_rustls::HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http)
 }
 
 fn bearer(token: &str) -> Result<HeaderValue, Failure> {

@@ -4,8 +4,8 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route, send, serve, status,
-    subscription, tap, test, token, trace,
+    apply, conformance, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route, send,
+    serve, status, subscription, tap, test, token, trace,
 };
 use crate::say;
 use crate::ui::text::Lang;
@@ -96,6 +96,7 @@ pub(crate) enum Command {
     Dlq(dlq::Args),
     Lint(lint::Args),
     Test(test::Args),
+    Conformance(conformance::Args),
     Apply(apply::Args),
     Plugin(plugin::Args),
     Token(token::Args),

@@ -18,6 +18,9 @@ pub(crate) struct Case {
     /// What was wrong; absent if it passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<String>,
+    /// Why it was not run, or does not count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) skipped: Option<String>,
     /// Cost or other facts worth a look.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) note: String,
@@ -32,6 +35,7 @@ impl Case {
             suite: suite.into(),
             name: name.into(),
             failure,
+            skipped: None,
             note: String::new(),
             micros: 0,
         }
@@ -92,9 +96,12 @@ pub(crate) fn xml(cases: &[Case]) -> String {
                 text,
                 "    <testcase classname=\"{name}\" name=\"{test}\" time=\"{seconds}\""
             );
-            match &case.failure {
-                None => text.push_str("/>\n"),
-                Some(failure) => {
+            match (&case.failure, &case.skipped) {
+                (None, None) => text.push_str("/>\n"),
+                (None, Some(reason)) => {
+                    let _ = writeln!(text, "><skipped message=\"{}\"/></testcase>", escape(reason));
+                }
+                (Some(failure), _) => {
                     let first = escape(failure.lines().next().unwrap_or_default());
                     let _ = writeln!(
                         text,

@@ -12,6 +12,7 @@ mod catalogue;
 mod city;
 mod client;
 mod commands;
+mod conformance;
 mod duration;
 mod findings;
 mod grammar;
@@ -23,8 +24,8 @@ mod session;
 mod ui;
 
 use commands::{
-    apply, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route, send, serve, status,
-    subscription, tap, test, token, trace,
+    apply, conformance as suite, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route,
+    send, serve, status, subscription, tap, test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -80,6 +81,7 @@ fn run(command: Command, session: &Session) -> Outcome {
         // The city
         Command::Lint(args) => lint::run(&args, session),
         Command::Test(args) => test::run(&args, session),
+        Command::Conformance(args) => suite::run(&args, session),
         Command::Apply(args) => apply::run(&args, session),
         Command::Plugin(args) => plugin::run(args, session),
         Command::Token(args) => token::run(args, session),

@@ -67,6 +67,24 @@ impl Session {
         Client::new(&self.server, token.as_deref())
     }
 
+    /// The token for an address of somebody's choice. One that only lies in the environment is meant for the bus and goes
+    /// nowhere else.
+    pub(crate) fn token_to(&self, uri: &http::Uri, scope: Scope) -> Result<Option<String>, Failure> {
+        let bus: Option<http::Uri> = self.server.parse().ok();
+        let at_bus =
+            bus.is_some_and(|bus| bus.authority() == uri.authority() && bus.scheme() == uri.scheme());
+        let ambient = self.token.is_some() && self.token == std::env::var("STADTBUS_TOKEN").ok();
+        if ambient && !at_bus && self.identity.is_none() {
+            let text = t(
+                "STADTBUS_TOKEN gilt dem Bus und wird nicht gesendet; dafür gibt es --token.",
+                "STADTBUS_TOKEN is meant for the bus and is not sent; --token is the way.",
+            );
+            self.shell.notice(text);
+            return Ok(None);
+        }
+        self.token_for(scope)
+    }
+
     /// The names a token of this bus must carry.
     pub(crate) fn names(&self) -> &Names {
         &self.names

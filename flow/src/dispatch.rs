@@ -5,18 +5,18 @@
 //! the rest of the way on one screen. Nothing here can lose an event: it is settled, or it waits for another
 //! attempt, and a crash gives every unsettled event back.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use stadtbus_broker::Broker;
-use stadtbus_event::{Event, extensions::ExpiryTime};
+use stadtbus_event::Event;
 
 use crate::{
     Limits,
     city::LiveCity,
     deliver::{
         outcome::Outcome as Answer,
-        webhook::{Webhook, WebhookTarget},
+        webhook::{Turn, Webhook, WebhookTarget},
     },
     facts::{Facts, Span, SpanKind},
     lanes::{Item, Lane, Outcome},
@@ -68,7 +68,7 @@ impl Dispatcher {
     pub async fn carry(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
         let (items, expired) = items
             .into_iter()
-            .partition::<Vec<_>, _>(|item| !has_expired(&item.logged.event));
+            .partition::<Vec<_>, _>(|item| !item.has_expired());
         for item in expired {
             self.end(lane, item, Outcome::Expired, None, None);
         }
@@ -90,6 +90,18 @@ impl Dispatcher {
         let Some(target) = &lane.order.webhook else {
             return lane.put_back(item);
         };
+        match self.webhook.turn(target).await {
+            Turn::Now => {}
+            Turn::NotYet => return lane.put_back(item),
+            Turn::No(answer) => {
+                item.attempts += 1;
+                return self.settle(lane, item, answer).await;
+            }
+        }
+        // The turn may have been waited for.
+        if item.has_expired() {
+            return self.end(lane, item, Outcome::Expired, None, None);
+        }
         let parcel = match self.transform(lane, city, &item).await {
             Ok(Made::Parcel(parcel)) => parcel,
             Ok(Made::Nothing { code, reason }) => {
@@ -236,10 +248,4 @@ impl Dispatcher {
 enum Made {
     Parcel(Parcel),
     Nothing { code: String, reason: String },
-}
-
-/// The `expirytime` extension: never delivered after it.
-fn has_expired(event: &Event) -> bool {
-    let now = jiff::Timestamp::try_from(SystemTime::now());
-    matches!((ExpiryTime::of(event), now), (Ok(Some(expiry)), Ok(now)) if expiry.has_passed(now))
 }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
 use stadtbus_broker::{Broker, Health};
 use stadtbus_flow::{
     Limits,
@@ -76,7 +77,7 @@ impl Bus {
         );
         let cities = cities(&config, &broker, &egress).await?;
         let log = LogWriter::new(Arc::clone(&broker));
-        let webhook = Webhook::new(egress);
+        let webhook = Webhook::new(egress).with_origin(origin(&config, address)?);
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&broker),
             log.clone(),
@@ -199,6 +200,24 @@ fn advertised(config: &Config, address: SocketAddr) -> String {
     } else {
         config.advertise.trim_end_matches('/').to_owned()
     }
+}
+
+/// The name by which receivers know this bus.
+fn origin(config: &Config, address: SocketAddr) -> Result<HeaderValue, StartError> {
+    let advertised = advertised(config, address).parse::<http::Uri>().ok();
+    let host = advertised.as_ref().and_then(http::Uri::host);
+    let named = |name: &&str| {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        !name.is_empty() && name.bytes().all(letter)
+    };
+    let name = if config.webhook_origin.is_empty() {
+        // An address of IPv6 is no DNS name.
+        Some(host.filter(named).unwrap_or("stadtbus"))
+    } else {
+        Some(config.webhook_origin.as_str()).filter(named)
+    };
+    name.and_then(|name| HeaderValue::from_str(name).ok())
+        .ok_or_else(|| StartError::new("SB-1002", "webhook_origin must be a DNS name"))
 }
 
 /// Where a webhook may never go: to the bus itself, to its broker, to the broker's monitor.

@@ -39,6 +39,8 @@ impl ConfigError {
 pub struct Config {
     pub listen: String,
     pub advertise: String,
+    pub webhook_origin: String,
+    pub query_tokens: bool,
     pub accept: bool,
     pub dispatch: bool,
     pub broker: BrokerConfig,

@@ -7,6 +7,7 @@
 //!
 //! **Refuses.** To be clever about builds: cargo decides what is stale. To need more than cargo, Python 3 and git.
 
+mod conformance;
 mod lint;
 mod nats;
 mod setup;
@@ -25,6 +26,7 @@ cargo xtask <task>
   lint                            format, clippy, layers, file and function length, words, error pages
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
   chaos [ARGS…]                   kill bus and broker under load and count what is missing (ARGS: --smoke …)
+  conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   setup                           get the broker and the WebAssembly target, build the bus and the plugins
 ";
 
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "lint" => lint::run(&shell),
         "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
+        "conformance" => conformance::run(&shell, &rest),
         "setup" => setup::run(&shell),
         _ => Err(USAGE.to_owned()),
     });

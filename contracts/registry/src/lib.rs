@@ -69,6 +69,6 @@ pub use payload::NO_PAYLOAD;
 pub use plugin::{PluginName, PluginRef, PluginUse, Role};
 pub use registry::{CompiledContract, Grounds, Refusal, Registry, Violation};
 pub use route::Route;
-pub use sink::{LogSink, Mode, SealedCredential, Sink, Webhook};
+pub use sink::{Handshake, LogSink, Mode, SealedCredential, Sink, Webhook};
 pub use subscription::Subscription;
 pub use zone::{Cidr, PortRange, Zone};

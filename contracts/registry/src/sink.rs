@@ -46,6 +46,9 @@ pub struct Webhook {
     /// What the bus shows the receiver, sealed; only a subscription ordered over the API has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SealedCredential>,
+    /// Whether the receiver is asked for its consent before the first delivery.
+    #[serde(default, skip_serializing_if = "Handshake::is_off")]
+    pub handshake: Handshake,
 }
 
 /// A credential that only a bus with the right key can open. The city document carries it; nobody who reads the
@@ -57,6 +60,25 @@ pub struct SealedCredential {
     pub key: String,
     /// The sealed bytes in base64.
     pub sealed: String,
+}
+
+/// The validation handshake of the webhook specification (HOOK-8, HOOK-9, HOOK-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Handshake {
+    /// The receiver is not asked: whoever entered its address answers for it.
+    #[default]
+    Off,
+    /// It is asked, and may set a rate; one that does not know the handshake gets its events all the same.
+    Offered,
+    /// Nothing is delivered without its consent.
+    Required,
+}
+
+impl Handshake {
+    fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
 }
 
 /// CloudEvents content mode of a webhook.
@@ -118,7 +140,7 @@ pub(crate) fn read(reader: &Reader, node: &Node, env: &dyn Fn(&str) -> Option<St
 }
 
 fn read_webhook(reader: &Reader, node: &Node, env: &dyn Fn(&str) -> Option<String>) -> Option<Webhook> {
-    let fields = reader.fields(node, &["url", "mode"])?;
+    let fields = reader.fields(node, &["url", "mode", "handshake"])?;
     let url = fields.required("url", |r, n| {
         let text = r.text(n)?;
         match expand(&text, env) {
@@ -131,10 +153,17 @@ fn read_webhook(reader: &Reader, node: &Node, env: &dyn Fn(&str) -> Option<Strin
     });
     let modes = &[("structured", Mode::Structured), ("binary", Mode::Binary)];
     let mode = fields.or("mode", Mode::default(), |r, n| r.one_of(n, modes));
+    let handshakes = &[
+        ("off", Handshake::Off),
+        ("offered", Handshake::Offered),
+        ("required", Handshake::Required),
+    ];
+    let handshake = fields.or("handshake", Handshake::default(), |r, n| r.one_of(n, handshakes));
     Some(Webhook {
         url: url?,
         mode: mode?,
         credential: None,
+        handshake: handshake?,
     })
 }
 

@@ -143,6 +143,8 @@ pub struct Answer {
     pub retry_after: Option<HeaderValue>,
     /// The beginning of the body of an answer other than 2xx, at most [`EXCERPT_BYTES_MAX`], as it came.
     pub excerpt: Vec<u8>,
+    /// All its header fields, unread, at most [`ANSWER_HEAD_BYTES_MAX`].
+    pub headers: HeaderMap,
 }
 
 type HttpClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
@@ -247,12 +249,37 @@ impl Egress {
         within: Duration,
         message: impl Fn() -> (HeaderMap, Bytes),
     ) -> Result<Answer, EgressError> {
+        self.exchange(&Method::POST, endpoint, within, message).await
+    }
+
+    /// Asks what a receiver allows, without a body. The same address checks, bounds and rules as [`Egress::post`].
+    ///
+    /// # Errors
+    /// [`EgressError`]; whatever the receiver answers is no error.
+    pub async fn options(
+        &self,
+        endpoint: &Endpoint,
+        within: Duration,
+        headers: impl Fn() -> HeaderMap,
+    ) -> Result<Answer, EgressError> {
+        let message = || (headers(), Bytes::new());
+        self.exchange(&Method::OPTIONS, endpoint, within, message).await
+    }
+
+    async fn exchange(
+        &self,
+        method: &Method,
+        endpoint: &Endpoint,
+        within: Duration,
+        message: impl Fn() -> (HeaderMap, Bytes),
+    ) -> Result<Answer, EgressError> {
         let deadline = tokio::time::Instant::now() + within;
         let client = self.client.load_full();
         let exchange = async {
             let first = Instant::now();
-            let response = match client.request(request(endpoint, message())).await {
-                Err(error) if was_stale(&error, first) => client.request(request(endpoint, message())).await,
+            let send = || client.request(request(method, endpoint, message()));
+            let response = match send().await {
+                Err(error) if was_stale(&error, first) => send().await,
                 answered => answered,
             };
             let response = response.map_err(|error| failure(&error, within))?;
@@ -267,6 +294,7 @@ impl Egress {
                 status: head.status,
                 retry_after: head.headers.get(RETRY_AFTER).cloned(),
                 excerpt,
+                headers: head.headers,
             })
         };
         match timeout_at(deadline, exchange).await {
@@ -276,9 +304,13 @@ impl Egress {
     }
 }
 
-fn request(endpoint: &Endpoint, (headers, body): (HeaderMap, Bytes)) -> Request<Full<Bytes>> {
+fn request(
+    method: &Method,
+    endpoint: &Endpoint,
+    (headers, body): (HeaderMap, Bytes),
+) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
+    *request.method_mut() = method.clone();
     *request.uri_mut() = endpoint.uri.clone();
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = headers;

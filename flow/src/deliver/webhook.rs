@@ -14,7 +14,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_TYPE, USER_AGENT},
 };
-use stadtbus_contracts::{Delivery, Mode};
+use stadtbus_contracts::{Delivery, Handshake, Mode};
 use stadtbus_event::{Event, http_binding};
 
 use super::{
@@ -22,8 +22,11 @@ use super::{
     outcome::{Outcome, clean},
 };
 
+mod handshake;
 #[cfg(test)]
 mod tests;
+
+pub use handshake::{REQUEST_RATE_PER_MINUTE, Turn};
 
 /// The most header fields a subscription may add.
 pub const CUSTOM_HEADERS_MAX: usize = 16;
@@ -78,6 +81,8 @@ pub struct WebhookTarget {
     mode: Mode,
     timeout: Duration,
     headers: HeaderMap,
+    handshake: Handshake,
+    consent: Arc<handshake::Consent>,
 }
 
 impl WebhookTarget {
@@ -94,12 +99,16 @@ impl WebhookTarget {
             .map(|value| ("authorization", value))
             .into_iter()
             .collect();
-        Self::build(
-            &sink.url,
-            sink.mode,
-            Duration::from_millis(delivery.timeout_ms),
-            &shown,
-        )
+        let timeout = Duration::from_millis(delivery.timeout_ms);
+        let target = Self::build(&sink.url, sink.mode, timeout, &shown)?;
+        Ok(target.asking(sink.handshake))
+    }
+
+    /// The same target, asked for its consent as said. What it answers is remembered with the target: another target, or
+    /// another start of the bus, asks anew.
+    #[must_use]
+    pub fn asking(self, handshake: Handshake) -> Self {
+        Self { handshake, ..self }
     }
 
     /// A target from its parts. Values of `headers` are never shown: they may be the receiver's credentials.
@@ -127,6 +136,8 @@ impl WebhookTarget {
             mode,
             timeout,
             headers: checked,
+            handshake: Handshake::Off,
+            consent: Arc::default(),
         })
     }
 
@@ -140,6 +151,12 @@ impl WebhookTarget {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Lets go of deliveries that only wait for the receiver's rate: they come back as [`Turn::NotYet`]. For a lane that
+    /// stops or is paused.
+    pub fn let_go(&self) {
+        self.consent.let_go();
     }
 
     /// How long one attempt may take.
@@ -187,13 +204,31 @@ pub struct Attempt {
 #[derive(Clone)]
 pub struct Webhook {
     egress: Arc<Egress>,
+    origin: HeaderValue,
+    ask_again: Duration,
 }
 
 impl Webhook {
     /// Posts through this door.
     #[must_use]
     pub fn new(egress: Arc<Egress>) -> Self {
-        Self { egress }
+        Self {
+            egress,
+            origin: HeaderValue::from_static("stadtbus"),
+            ask_again: handshake::ASK_AGAIN,
+        }
+    }
+
+    /// With this name of the bus (`WebHook-Request-Origin`), a DNS name that receivers know it by.
+    #[must_use]
+    pub fn with_origin(self, origin: HeaderValue) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// With another pause before a receiver that did not consent is asked again.
+    #[cfg(test)]
+    fn asking_again_after(self, ask_again: Duration) -> Self {
+        Self { ask_again, ..self }
     }
 
     /// One attempt at one event. `delivery_id` is the same for all attempts at it; `attempt` counts them from 1.
@@ -257,12 +292,28 @@ impl Webhook {
     }
 
     async fn post(&self, target: &WebhookTarget, message: impl Fn() -> (HeaderMap, Bytes)) -> Attempt {
+        // HOOK-11: after consent every delivery says who it is from.
+        let consented = target.consent.is_given().await;
+        let message = || {
+            let (mut headers, body) = message();
+            if consented {
+                headers.insert(handshake::REQUEST_ORIGIN, self.origin.clone());
+            }
+            (headers, body)
+        };
         match self.egress.post(&target.endpoint, target.timeout, message).await {
-            Ok(answer) => Attempt {
-                outcome: Outcome::from_answer(answer.status, answer.retry_after.as_ref(), SystemTime::now()),
-                status: Some(answer.status.as_u16()),
-                excerpt: clean(&answer.excerpt),
-            },
+            Ok(answer) => {
+                let outcome =
+                    Outcome::from_answer(answer.status, answer.retry_after.as_ref(), SystemTime::now());
+                if matches!(outcome, Outcome::Refused { .. } | Outcome::Gone) {
+                    target.consent.forget().await;
+                }
+                Attempt {
+                    outcome,
+                    status: Some(answer.status.as_u16()),
+                    excerpt: clean(&answer.excerpt),
+                }
+            }
             Err(error) => Attempt {
                 outcome: error.into(),
                 status: None,

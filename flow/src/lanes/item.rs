@@ -4,6 +4,7 @@ use std::{cmp::Ordering, sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::Position;
+use stadtbus_event::extensions::ExpiryTime;
 
 use crate::log::Logged;
 
@@ -56,6 +57,12 @@ impl Item {
             self.notes.remove(0);
         }
         self.notes.push(note);
+    }
+
+    /// Whether the `expirytime` of its event has passed: then it is never delivered.
+    pub(crate) fn has_expired(&self) -> bool {
+        let now = jiff::Timestamp::try_from(SystemTime::now());
+        matches!((ExpiryTime::of(&self.logged.event), now), (Ok(Some(expiry)), Ok(now)) if expiry.has_passed(now))
     }
 
     /// Bytes that count against the lane's bound.

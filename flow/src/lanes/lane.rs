@@ -291,7 +291,15 @@ impl Lane {
     /// Stops the lane, visibly, or lets it go on.
     pub fn set_paused(&self, pause: Option<Pause>) {
         self.state().paused = pause;
+        self.let_go();
         self.work.notify_waiters();
+    }
+
+    /// Takes back events that only wait for their receiver's rate.
+    pub(super) fn let_go(&self) {
+        if let Some(target) = &self.order.webhook {
+            target.let_go();
+        }
     }
 
     /// Why the lane stands still, if it does.

@@ -59,7 +59,7 @@ impl Lane {
         if state.paused.is_some() {
             return Vec::new();
         }
-        let mut handed = Vec::new();
+        let (mut handed, mut expired) = (Vec::new(), false);
         while handed.len() < max && state.leases.room() > 0 {
             let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
             let next = if due {
@@ -68,6 +68,11 @@ impl Lane {
                 state.ready.pop_front()
             };
             let Some(mut item) = next else { break };
+            if item.has_expired() {
+                state.settle(item, Outcome::Expired, None, None);
+                expired = true;
+                continue;
+            }
             item.attempts += 1;
             let (attempt, logged) = (item.attempts, Arc::clone(&item.logged));
             match state.leases.lease(item, now, ttl) {
@@ -83,6 +88,9 @@ impl Lane {
             }
         }
         drop(state);
+        if expired {
+            self.room.notify_waiters();
+        }
         if !handed.is_empty() {
             // The runner watches over leases, and this may be the first.
             self.work.notify_waiters();

@@ -68,7 +68,14 @@ impl Runner {
             }
         }
         drop(catching);
-        while carrying.next().await.is_some() {}
+        while !carrying.is_empty() {
+            // What only waits for its receiver's rate is not under way.
+            self.lane.let_go();
+            tokio::select! {
+                _ = carrying.next() => {}
+                () = tokio::time::sleep(LEASE_INTERVAL) => {}
+            }
+        }
     }
 
     async fn catch_up(&self, feed: Arc<Feed>, log: LogName) -> LogName {

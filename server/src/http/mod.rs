@@ -62,8 +62,8 @@ fn routes(bus: Arc<Bus>) -> Router {
         .route("/v1/status", get(health::status));
     if bus.config.accept {
         router = router
-            .route("/v1/events", post(publish::events))
-            .route("/v1/ingest/{route}", post(publish::raw));
+            .route("/v1/events", post(publish::events).options(publish::consent))
+            .route("/v1/ingest/{route}", post(publish::raw).options(publish::consent));
     }
     let everyday = router
         .route(

@@ -69,6 +69,7 @@ async fn settle_fact(world: &World, id: &str) -> Value {
     .await
 }
 
+/// EXT-CORRELATION: what a plugin derives names its cause.
 #[tokio::test]
 async fn derived_events_are_the_hosts_to_name() {
     let world = world(&moody_city().await).await;

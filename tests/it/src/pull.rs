@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stadtbus_harness::{Client, World, eventually};
+use stadtbus_harness::{Client, Receiver, World, eventually};
 
 use crate::city::{CityFolder, QUICK};
-use crate::support::{LEASE, SOON, dead_letters, event, nothing_more, publish, recipient, sender, world};
+use crate::support::{
+    LEASE, SOON, changed, dead_letters, event, nothing_more, publish, recipient, sender, step, take, world,
+};
 
 async fn pulled(count: i64) -> (World, Client) {
     let city = CityFolder::new();
@@ -266,4 +268,37 @@ async fn a_paused_subscription_gives_nothing_and_loses_nothing() {
         }
     });
     assert_eq!(ids(&events.await.unwrap()), ["q-0", "q-1", "q-2", "q-3", "q-4"]);
+}
+
+/// EXT-EXPIRYTIME: what has expired is delivered by no way out, and the journey says why.
+#[tokio::test]
+async fn ext_expirytime_nothing_is_delivered_after_it() {
+    let receiver = Receiver::start().await.unwrap();
+    let city = CityFolder::new();
+    city.webhook("amt-hook", &receiver.url("/h"), QUICK);
+    city.subscribe("amt-pull", "sink: {pull: {}}");
+    let world = world(&city).await;
+    let (sender, amt) = (sender(&world).await, recipient(&world).await);
+    for (id, expirytime) in [
+        ("alt", "2020-01-01T00:00:00Z"),
+        ("gut", "2126-01-01T00:00:00+01:00"),
+    ] {
+        publish(&sender, &changed(event(id, 1), "expirytime", json!(expirytime))).await;
+    }
+    let requests = receiver.wait_for("/h", 1, SOON).await.unwrap();
+    assert_eq!(requests[0].event_id(), "gut");
+    let pulled = take(&amt, "amt-pull", 1, SOON).await;
+    assert_eq!(
+        (&pulled[0]["id"], &pulled[0]["expirytime"]),
+        (&json!("gut"), &json!("2126-01-01T00:00:00+01:00"))
+    );
+    nothing_more(&amt, "amt-pull").await;
+    for subscription in ["amt-hook", "amt-pull"] {
+        step(&sender, "werk", "alt", |step| {
+            let step = step.to_string();
+            step.contains(subscription) && step.contains("expired")
+        })
+        .await;
+    }
+    assert_eq!(receiver.count(), 1, "what had expired was posted");
 }

@@ -169,6 +169,17 @@ fn supply_chain(shell: &Shell) -> Done {
 }
 
 fn read(shell: &Shell) -> Done<Repository> {
+    let sources = sources(shell)?;
+    let metadata = shell.read(
+        "cargo",
+        &["metadata", "--no-deps", "--format-version", "1", "--offline"],
+    )?;
+    let metadata = serde_json::from_str(&metadata).map_err(|error| format!("cargo metadata: {error}"))?;
+    Ok(Repository { sources, metadata })
+}
+
+/// All text files of the repository.
+pub(crate) fn sources(shell: &Shell) -> Done<Vec<Source>> {
     // Files not yet committed count too: a breach is cheapest before the commit.
     let listing = shell.read(
         "git",
@@ -181,10 +192,5 @@ fn read(shell: &Shell) -> Done<Repository> {
             sources.push(Source::new(path, &text));
         }
     }
-    let metadata = shell.read(
-        "cargo",
-        &["metadata", "--no-deps", "--format-version", "1", "--offline"],
-    )?;
-    let metadata = serde_json::from_str(&metadata).map_err(|error| format!("cargo metadata: {error}"))?;
-    Ok(Repository { sources, metadata })
+    Ok(sources)
 }

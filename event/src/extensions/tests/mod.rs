@@ -23,6 +23,8 @@ fn judged(attributes: &[(&str, Value)]) -> Result<(), (&'static str, Option<Stri
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01";
 
+/// EXT-TRACING, EXT-PARTITIONING, EXT-SEQUENCE, EXT-EXPIRYTIME, EXT-RECORDEDTIME, EXT-DATAREF, EXT-AUTHCONTEXT,
+/// EXT-CLASSIFICATION, EXT-DEPRECATION, EXT-CORRELATION, EXT-SEVERITY.
 #[test]
 fn what_is_refused_and_how() {
     let s = |text: &str| Value::from(text);

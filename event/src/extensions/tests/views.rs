@@ -7,6 +7,7 @@ use crate::extensions::{
     DistributedTracing, ExpiryTime, PartitionKey, RecordedTime, Sequence, Severity, TraceParent,
 };
 
+/// EXT-TRACING.
 #[test]
 fn tracing() {
     let event = with(&[("traceparent", TRACE.into()), ("tracestate", "a=b".into())]);
@@ -35,6 +36,7 @@ fn tracing() {
     }
 }
 
+/// EXT-SEQUENCE, EXT-PARTITIONING.
 #[test]
 fn order() {
     fn view(event: &Event) -> Sequence<'_> {
@@ -52,6 +54,7 @@ fn order() {
     assert!(PartitionKey::of(&nine).unwrap() == Some(PartitionKey { key: "k" }));
 }
 
+/// EXT-EXPIRYTIME, EXT-RECORDEDTIME.
 #[test]
 fn times() {
     let event = |text: &str| with(&[("expirytime", text.into()), ("recordedtime", text.into())]);
@@ -80,6 +83,7 @@ fn times() {
     assert!(at(&leap).is_at_or_after(&at(&next)) && at(&next).is_at_or_after(&at(&leap)));
 }
 
+/// EXT-DATAREF, EXT-CORRELATION.
 #[test]
 fn references() {
     let event = with(&[("dataref", "../x".into()), ("causationid", "7".into())]);
@@ -89,6 +93,7 @@ fn references() {
     assert!(Correlation::of(&with(&[])).unwrap().is_none());
 }
 
+/// EXT-SEVERITY.
 #[test]
 fn severity() {
     let of = |number: i32| with(&[("severitynumber", number.into())]);
@@ -112,6 +117,7 @@ fn severity() {
     assert_eq!(Severity::of(&named).unwrap().unwrap().name(), Some("schwer"));
 }
 
+/// EXT-CLASSIFICATION.
 #[test]
 fn classification() {
     let event = with(&[
@@ -135,6 +141,7 @@ fn classification() {
     );
 }
 
+/// EXT-DEPRECATION.
 #[test]
 fn deprecation() {
     let event = |sunset: &str| with(&[("deprecated", true.into()), ("deprecationsunset", sunset.into())]);
@@ -151,6 +158,7 @@ fn deprecation() {
     assert_eq!(view(&none).migration, Some("urn:x"));
 }
 
+/// EXT-AUTHCONTEXT.
 #[test]
 fn authcontext() {
     let kinds = [

@@ -221,6 +221,7 @@ fn canonical_values_by_type() {
     assert!(digest::extensions(&unsound, &["expirytime".to_owned()], &[].into()).is_err());
 }
 
+/// EXT-VERIFIABILITY.
 #[test]
 fn every_signed_thing_that_is_changed_is_noticed() {
     let honest = signed(&event(BASE), &["exta"]);
@@ -285,7 +286,7 @@ fn keys_of_every_algorithm() {
     }
 }
 
-/// CORE-9, CORE-12: the material and what it signs pass all formats and bindings, and still hold.
+/// CORE-9, CORE-12, EXT-VERIFIABILITY: the material and what it signs pass all formats and bindings, and still hold.
 #[test]
 fn core_9_a_signature_survives_the_way() {
     let signed = signed(&event(BASE), &["exta"]);

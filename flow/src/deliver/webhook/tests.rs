@@ -2,6 +2,7 @@ use stadtbus_event::json;
 
 use super::*;
 
+mod handshake;
 mod hostile;
 
 use crate::deliver::testing::{Act, Receiver, Seen, door};
@@ -58,6 +59,7 @@ fn common(seen: &Seen, receiver: &Receiver, attempt: &str) {
     assert_eq!(seen.header("authorization"), Some("Bearer r"));
 }
 
+/// HOOK-1: POST with a content type and a payload.
 #[tokio::test]
 async fn an_event_arrives_as_it_is_in_both_modes() {
     let receiver = Receiver::start(|_| Act::status(202, "", "")).await;
@@ -97,6 +99,7 @@ async fn an_event_arrives_as_it_is_in_both_modes() {
     assert_eq!(receiver.connections(), 1, "one connection for all");
 }
 
+/// HOOK-2: no redirect is followed. HOOK-3: any 2xx is success. HOOK-4: 410 is the end. HOOK-5: `Retry-After` is read.
 #[tokio::test]
 async fn every_answer_has_its_outcome() {
     let secs = |s| Some(Duration::from_secs(s));
@@ -254,6 +257,7 @@ fn a_subscription_becomes_a_target() {
         url: "https://example.org:8443/x".into(),
         mode: Mode::Binary,
         credential: None,
+        handshake: Handshake::Off,
     };
     let delivery = Delivery {
         timeout_ms: 1234,
@@ -269,6 +273,7 @@ fn a_subscription_becomes_a_target() {
         url: "https://user@example.org/".into(),
         mode: Mode::Binary,
         credential: None,
+        handshake: Handshake::Off,
     };
     assert_eq!(
         WebhookTarget::new(&sink, &delivery, None).unwrap_err().code(),

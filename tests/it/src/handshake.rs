@@ -1,0 +1,115 @@
+//! The webhook specification at both ends: who asks before it delivers, and what the bus says when it is asked.
+
+use bytes::Bytes;
+use stadtbus_harness::{BusOptions, Receiver, Reply};
+
+use crate::city::{CityFolder, QUICK};
+use crate::support::{SOON, dead_letters, event, publish, recipient, sender, world, world_with};
+
+/// HOOK-7: without the operator's word a token in the URL is none, and a header field always is the one that counts.
+#[tokio::test]
+async fn hook_7_tokens_in_the_url_need_the_operators_word() {
+    let city = CityFolder::new();
+    let world = world(&city).await;
+    let sender = world.client("werk", "sender", "publish").await.unwrap();
+    let path = format!("/v1/events?access_token={}", sender.token());
+    let kind = [("content-type", "application/cloudevents+json")];
+    let body = || Bytes::from(event("u-1", 1).to_string());
+    let nobody = world.bus.client("");
+    let answer = nobody.send("POST", &path, &kind, body()).await.unwrap();
+    assert_eq!(answer.status, 401, "{}", answer.text());
+    assert!(!answer.text().contains(sender.token()));
+    let answer = sender
+        .send("POST", "/v1/events?access_token=x", &kind, body())
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let log = world.bus.log_text();
+    assert!(!log.contains(sender.token()), "a token stands in the log");
+}
+
+/// HOOK-8, HOOK-9: as a target the bus consents to whoever asks by name, and sends back nothing but that name.
+#[tokio::test]
+async fn hook_9_the_bus_consents_to_a_name_only() {
+    let world = world(&CityFolder::new()).await;
+    let nobody = world.bus.client("");
+    for path in ["/v1/events", "/v1/ingest/irgendeine"] {
+        let asked = [("webhook-request-origin", "eventemitter.example.com")];
+        let answer = nobody.send("OPTIONS", path, &asked, Bytes::new()).await.unwrap();
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            answer.header("webhook-allowed-origin"),
+            "eventemitter.example.com"
+        );
+        assert_eq!(answer.header("webhook-allowed-rate"), "*");
+        assert_eq!(answer.header("allow"), "OPTIONS, POST");
+        for origin in ["<script>", "a b", ""] {
+            let asked = [("webhook-request-origin", origin)];
+            let answer = nobody.send("OPTIONS", path, &asked, Bytes::new()).await.unwrap();
+            assert_eq!(answer.header("webhook-allowed-origin"), "", "{origin:?}");
+        }
+    }
+}
+
+/// HOOK-8, HOOK-9, HOOK-11: asked once, then each delivery says who it is from; without consent nothing is posted.
+#[tokio::test]
+async fn hook_8_a_webhook_that_asks_first() {
+    let willing = Receiver::start_with(|request| match request.method.as_str() {
+        "OPTIONS" => Reply::with_header(
+            200,
+            "webhook-allowed-origin",
+            request.header("webhook-request-origin"),
+        ),
+        _ => Reply::Status(204),
+    })
+    .await
+    .unwrap();
+    let deaf = Receiver::start().await.unwrap();
+    let city = CityFolder::new();
+    for (id, receiver) in [("amt-ja", &willing), ("amt-nein", &deaf)] {
+        city.subscribe(
+            id,
+            &format!(
+                "sink: {{webhook: {{url: \"{}\", handshake: required}}}}\ndelivery: {{{QUICK}}}",
+                receiver.url("/h")
+            ),
+        );
+    }
+    let bus = BusOptions {
+        env: vec![(
+            "STADTBUS_WEBHOOK_ORIGIN".to_owned(),
+            "bus.probe.example".to_owned(),
+        )],
+        ..BusOptions::default()
+    };
+    let world = world_with(&city, bus).await;
+    let sender = sender(&world).await;
+    for n in 0..3 {
+        publish(&sender, &event(&format!("h-{n}"), n)).await;
+    }
+    let requests = willing.wait_for("/h", 4, SOON).await.unwrap();
+    let methods: Vec<&str> = requests.iter().map(|request| request.method.as_str()).collect();
+    assert_eq!(methods, ["OPTIONS", "POST", "POST", "POST"]);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.header("webhook-request-origin") == "bus.probe.example")
+    );
+    let letters = dead_letters(&recipient(&world).await, "amt-nein", 3).await;
+    assert!(
+        letters
+            .iter()
+            .all(|letter| letter.to_string().contains("SB-3010")),
+        "{letters:?}"
+    );
+    let methods: Vec<_> = deaf
+        .requests()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
+    assert_eq!(
+        methods,
+        ["OPTIONS"],
+        "nothing is posted without consent, and it is asked once"
+    );
+}
