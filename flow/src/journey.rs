@@ -317,29 +317,20 @@ fn pending(
             code: notes.last().map(|note| note.code.clone()),
             ..base
         },
-        Some(Standing::Queued) => StepLine {
-            detail: "in the queue of its subscription".to_owned(),
-            ..base
-        },
-        Some(Standing::UnderWay) => StepLine {
-            detail: "under way".to_owned(),
-            ..base
-        },
-        Some(Standing::NotYetRead) => StepLine {
-            detail: "the subscription has not come that far".to_owned(),
-            ..base
-        },
-        None if facts.is_some() => StepLine {
-            detail: "waits for its scheduled retry".to_owned(),
-            ..base
-        },
-        None if lane.is_none() => StepLine {
-            detail: "another bus process serves this subscription".to_owned(),
-            ..base
-        },
-        None => StepLine {
+        None if facts.is_none() && lane.is_some() => StepLine {
             outcome: "not-subscribed".to_owned(),
             detail: "accepted before the subscription began".to_owned(),
+            ..base
+        },
+        other => StepLine {
+            detail: match other {
+                Some(Standing::Queued) => "in the queue of its subscription",
+                Some(Standing::UnderWay) => "under way",
+                Some(Standing::NotYetRead) => "the subscription has not come that far",
+                _ if facts.is_some() => "waits for its scheduled retry",
+                _ => "another bus process serves this subscription",
+            }
+            .to_owned(),
             ..base
         },
     }

@@ -1,5 +1,6 @@
 //! What was ordered stays through replacement, crashes and folders, and ends when it is deleted.
 
+use futures_util::StreamExt;
 use serde_json::json;
 use stadtbus_harness::{BusOptions, Receiver, Reply, Request, World};
 
@@ -116,7 +117,10 @@ async fn orders_at_once_all_take_effect_and_are_counted() {
     let mut world = world_with(&city, options).await;
     let amt = recipient(&world).await;
     let orders = (0..8).map(|_| async { id(&ordered(&amt, &order()).await).to_owned() });
-    let mut ids = futures_util::future::join_all(orders).await;
+    let mut ids: Vec<String> = futures_util::stream::iter(orders)
+        .buffer_unordered(8)
+        .collect()
+        .await;
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 8);
