@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 pub use find::find;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, LogName, Position};
+use stadtbus_contracts::DataView;
+use stadtbus_event::Event;
 
 use crate::{
     Refusal,
@@ -99,12 +101,7 @@ pub async fn tell(
         .ok_or_else(|| Refusal::new("SB-2005", "There is no event at this position."))?;
     let logged = Arc::new(log::decode(record)?);
     let now = SystemTime::now();
-    let matching: Vec<String> = city
-        .orders
-        .iter()
-        .filter(|order| order.explain(&logged.event, now) == Decision::Match)
-        .map(|order| order.key())
-        .collect();
+    let matching = matching(city, &logged.event, now);
     // Taken before the pages are read: a flush in between shows a fact twice at most, and that is sorted out.
     let unwritten = unwritten(city, lanes, &logged);
     let mut outcomes = outcomes::read(broker, &logged, &matching).await?;
@@ -117,13 +114,25 @@ pub async fn tell(
         }
     }
     let mut steps = acceptance(&logged);
+    let view = DataView::new(&logged.event);
     for order in &city.orders {
-        subscription(&mut steps, order, &logged, now, &outcomes, lanes);
+        let decision = order.explain_in(&view, now);
+        subscription(&mut steps, order, decision, &logged, &outcomes, lanes);
     }
     Ok(Journey {
         event: card(&logged),
         steps,
     })
+}
+
+/// Keys of the orders that get the event.
+fn matching(city: &LiveCity, event: &Event, now: SystemTime) -> Vec<String> {
+    let view = DataView::new(event);
+    let orders = city.orders.iter();
+    orders
+        .filter(|order| order.explain_in(&view, now) == Decision::Match)
+        .map(|order| order.key())
+        .collect()
 }
 
 /// What the lanes of this process know and have not written yet.
@@ -202,8 +211,8 @@ fn acceptance(logged: &Logged) -> Vec<StepLine> {
 fn subscription(
     steps: &mut Vec<StepLine>,
     order: &Order,
+    decision: Decision,
     logged: &Logged,
-    now: SystemTime,
     outcomes: &BTreeMap<String, Vec<Fact>>,
     lanes: Option<&Lanes>,
 ) {
@@ -214,7 +223,7 @@ fn subscription(
         ..StepLine::default()
     };
     let facts = outcomes.get(&order.key());
-    match order.explain(&logged.event, now) {
+    match decision {
         _ if facts.is_some() => {}
         Decision::Match => {}
         Decision::OtherType => {
