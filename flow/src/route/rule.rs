@@ -1,6 +1,6 @@
 //! Who gets an event under one subscription: its filter, and the usage agreement it stands on.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use stadtbus_contracts::{DataView, Permit, Refusal, Registry, Subscription};
 use stadtbus_event::{Event, PartnerId, SubscriptionId};
@@ -32,6 +32,18 @@ pub enum Decision {
 pub struct Rule {
     subscription: Subscription,
     registry: Arc<Registry>,
+}
+
+/// What it asks for, without where it goes.
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("key", &self.key())
+            .field("purpose", &self.subscription.purpose)
+            .field("types", &self.subscription.types)
+            .field("filters", &self.subscription.filters)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Rule {
