@@ -10,6 +10,7 @@ use crate::eval::{Failure, evaluate};
 use crate::findings::{self, Finding};
 use crate::functions::Functions;
 use crate::limits::Limits;
+use crate::necessary::{self, Necessary};
 use crate::parse_error::ParseError;
 use crate::parser;
 use crate::span::Span;
@@ -190,6 +191,21 @@ impl Expression {
         let mut found = Vec::new();
         collect(&self.root, &mut found);
         found
+    }
+
+    /// What is true of every event that passes, for an index over many expressions.
+    ///
+    /// ```
+    /// use cloudevents_sql::{Expression, Necessary};
+    ///
+    /// let expression = Expression::parse("subject = 'bockum' AND LENGTH(id) > 3")?;
+    /// let subject = Necessary::Equals { attribute: "subject", text: "bockum".into() };
+    /// assert_eq!(expression.necessary(), Necessary::All(vec![subject, Necessary::Unknown]));
+    /// # Ok::<(), cloudevents_sql::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn necessary(&self) -> Necessary<'_> {
+        necessary::of(&self.root)
     }
 
     /// The type of its value where that is the same for every event. Anything but Boolean never passes as a filter.

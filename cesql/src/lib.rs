@@ -38,6 +38,9 @@
 //! filter is made and not silently never there. [`Expression::findings`] tells what always fails, and what binds
 //! otherwise than it looks.
 //!
+//! **Index many.** [`Expression::necessary`] tells what is true of every event that passes, so that whoever keeps thousands
+//! of filters looks only at those an event can pass.
+//!
 //! **Extend.** [`Functions::register`] adds functions of your own to a [`Parser`].
 //!
 //! # Semantics
@@ -80,6 +83,7 @@ mod functions;
 mod lexer;
 mod like;
 mod limits;
+mod necessary;
 mod parse_error;
 mod parser;
 mod span;
@@ -92,6 +96,7 @@ pub use expression::{AttributeRef, Expression, Parser};
 pub use findings::{Finding, FindingKind};
 pub use functions::{Function, FunctionError, Functions, RegisterError};
 pub use limits::{Limits, TEXT_BYTES_MAX};
+pub use necessary::Necessary;
 pub use parse_error::{ParseError, ParseErrorKind};
 pub use span::Span;
 pub use value::{Type, Value};

@@ -16,6 +16,15 @@ enum Piece {
     Any(usize),
 }
 
+impl Piece {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Any(_) => None,
+        }
+    }
+}
+
 /// A pattern. Matching allocates nothing; it takes time linear in the value, but for segments with `_`, whose length
 /// is a factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +54,25 @@ impl Pattern {
             first: segments.next().unwrap_or_default(),
             rest: segments.collect(),
         }
+    }
+
+    /// The one value it matches, where there are no wildcards.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        match (self.rest.is_empty(), self.first.pieces.as_slice()) {
+            (true, [Piece::Text(text)]) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What every value it matches begins with.
+    pub(crate) fn start(&self) -> Option<&str> {
+        self.first.pieces.first().and_then(Piece::text)
+    }
+
+    /// What every value it matches ends with.
+    pub(crate) fn end(&self) -> Option<&str> {
+        let last = self.rest.last().unwrap_or(&self.first);
+        last.pieces.last().and_then(Piece::text)
     }
 
     pub(crate) fn matches(&self, value: &str) -> bool {

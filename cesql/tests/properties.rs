@@ -6,7 +6,7 @@
     clippy::indexing_slicing
 )]
 
-use cloudevents_sql::{Attributes, Expression, Value};
+use cloudevents_sql::{Attributes, Expression, Necessary, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -94,8 +94,101 @@ fn source() -> impl Strategy<Value = String> {
     })
 }
 
+/// Filters of the kind an index can use, over the attributes of [`event`].
+fn indexed() -> impl Strategy<Value = String> {
+    let name = select(vec!["id", "type", "a", "b2", "c"]);
+    let literal = select(vec![
+        "'1'", "'-5'", "'true'", "'FALSE'", "'abc'", "'+1'", "1", "-2", "true", "false", "'01'",
+    ]);
+    let operator = select(vec!["=", "!=", "<", "<=", ">", ">="]);
+    let pattern = select(vec![
+        "'abc'", "'a%'", "'%c'", "'a%c'", "'_b%'", "'%'", "'a\\%b'", "'1'", "'t%e'",
+    ]);
+    let leaf = prop_oneof![
+        (name.clone(), operator.clone(), literal.clone()).prop_map(|(n, o, l)| format!("{n} {o} {l}")),
+        (name.clone(), operator, literal.clone()).prop_map(|(n, o, l)| format!("{l} {o} {n}")),
+        (name.clone(), vec(literal, 1..3)).prop_map(|(n, l)| format!("{n} IN ({})", l.join(", "))),
+        (name.clone(), pattern).prop_map(|(n, p)| format!("{n} LIKE {p}")),
+        name.prop_map(|n| format!("EXISTS {n}")),
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let operators = select(vec![" AND ", " OR ", " XOR "]);
+        prop_oneof![
+            3 => (inner.clone(), operators.clone(), inner.clone(), operators, inner.clone())
+                .prop_map(|(a, o, b, p, c)| format!("({a}){o}({b}){p}({c})")),
+            1 => inner.prop_map(|inner| format!("NOT ({inner})")),
+        ]
+    })
+}
+
+/// What the index claims, looked up by hand.
+fn is_true(necessary: &Necessary<'_>, event: &[(&'static str, Value<'static>)]) -> bool {
+    let text = |name: &str| Attributes::get(event, name).map(|value| value.to_string());
+    match necessary {
+        Necessary::All(list) => list.iter().all(|one| is_true(one, event)),
+        Necessary::Any(list) => list.iter().any(|one| is_true(one, event)),
+        Necessary::Equals { attribute, text: is } => text(attribute).is_some_and(|text| text == **is),
+        Necessary::StartsWith { attribute, text: is } => {
+            !is.is_empty() && text(attribute).is_some_and(|text| text.starts_with(*is))
+        }
+        Necessary::EndsWith { attribute, text: is } => {
+            !is.is_empty() && text(attribute).is_some_and(|text| text.ends_with(*is))
+        }
+        Necessary::Between {
+            attribute,
+            least,
+            most,
+        } => Attributes::get(event, attribute)
+            .and_then(|value| value.to_integer())
+            .is_some_and(|number| (*least..=*most).contains(&i64::from(number))),
+        _ => true,
+    }
+}
+
+#[test]
+fn what_is_necessary_is_found_where_it_can_be() {
+    for (source, expected) in [
+        ("a = 'x'", "Equals a x"),
+        ("a LIKE 'x'", "Equals a x"),
+        ("a LIKE 'x%'", "StartsWith a x"),
+        ("a LIKE '%x'", "EndsWith a x"),
+        ("a >= 3", "Between a 3"),
+        ("3 < a", "Between a 4"),
+        ("a = 3", "Between a 3"),
+        ("'x' = a", "Unknown"),
+        ("a != 'x'", "Unknown"),
+        ("a NOT IN ('x')", "Unknown"),
+        ("NOT (a = 'x')", "Unknown"),
+        ("a = 'x' XOR b2 = 'y'", "Unknown"),
+    ] {
+        let expression = Expression::parse(source).unwrap();
+        let found = match expression.necessary() {
+            Necessary::Equals { attribute, text } => format!("Equals {attribute} {text}"),
+            Necessary::All(list) if list.len() == 1 => match &list[0] {
+                Necessary::StartsWith { attribute, text } => format!("StartsWith {attribute} {text}"),
+                Necessary::EndsWith { attribute, text } => format!("EndsWith {attribute} {text}"),
+                other => format!("{other:?}"),
+            },
+            Necessary::Between { attribute, least, .. } => format!("Between {attribute} {least}"),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(found, expected, "{source}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// An index may look at too many expressions, never at too few.
+    #[test]
+    fn what_passes_has_what_is_necessary(sources in (source(), vec(indexed(), 8)), event in event()) {
+        for source in std::iter::once(&sources.0).chain(&sources.1) {
+            let expression = Expression::parse(source).unwrap();
+            if expression.matches(&event[..]) {
+                prop_assert!(is_true(&expression.necessary(), &event), "{} {:?}", source, expression.necessary());
+            }
+        }
+    }
 
     /// Printing loses nothing, and prints what was printed once more the same.
     #[test]

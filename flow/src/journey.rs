@@ -14,7 +14,8 @@ pub use dry_run::{Acceptable, DryRun, Tested, dry_run};
 pub use find::find;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, LogName, Position};
-use stadtbus_contracts::Text;
+use stadtbus_contracts::{DataView, Text};
+use stadtbus_event::Event;
 pub use verdict::Verdict;
 
 use crate::{
@@ -115,12 +116,7 @@ pub async fn tell(
         .ok_or_else(|| Refusal::new("SB-2005", "There is no event at this position."))?;
     let logged = Arc::new(log::decode(record)?);
     let now = SystemTime::now();
-    let matching: Vec<String> = city
-        .orders
-        .iter()
-        .filter(|order| order.explain(&logged.event, now) == Decision::Match)
-        .map(|order| order.key())
-        .collect();
+    let matching = matching(city, &logged.event, now);
     // Taken before the pages are read: a flush in between shows a fact twice at most, and that is sorted out.
     let unwritten = unwritten(city, lanes, &logged);
     let mut outcomes = outcomes::read(broker, &logged, &matching).await?;
@@ -133,13 +129,25 @@ pub async fn tell(
         }
     }
     let mut steps = acceptance(&logged);
+    let view = DataView::new(&logged.event);
     for order in &city.orders {
-        subscription(&mut steps, order, &logged, now, &outcomes, lanes);
+        let verdict = Verdict::of(order, &view, now);
+        subscription(&mut steps, order, verdict, &logged, &outcomes, lanes);
     }
     Ok(Journey {
         event: card(&logged),
         steps,
     })
+}
+
+/// Keys of the orders that get the event.
+fn matching(city: &LiveCity, event: &Event, now: SystemTime) -> Vec<String> {
+    let view = DataView::new(event);
+    let orders = city.orders.iter();
+    orders
+        .filter(|order| order.explain_in(&view, now) == Decision::Match)
+        .map(|order| order.key())
+        .collect()
 }
 
 /// What the lanes of this process know and have not written yet.
@@ -217,8 +225,8 @@ fn acceptance(logged: &Logged) -> Vec<StepLine> {
 fn subscription(
     steps: &mut Vec<StepLine>,
     order: &Order,
+    verdict: Verdict,
     logged: &Logged,
-    now: SystemTime,
     outcomes: &BTreeMap<String, Vec<Fact>>,
     lanes: Option<&Lanes>,
 ) {
@@ -229,7 +237,6 @@ fn subscription(
         ..StepLine::default()
     };
     let facts = outcomes.get(&order.key());
-    let verdict = Verdict::of(order, &logged.event, now);
     // What has facts was matched when it was routed, whatever holds now.
     if facts.is_none() && !verdict.is_match() {
         return steps.push(StepLine {

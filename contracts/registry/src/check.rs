@@ -9,11 +9,13 @@
 //! city unloadable overnight.
 
 mod contracts;
+mod filters;
 mod partners;
 mod subscriptions;
 mod webhook;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::time::SystemTime;
 
 use stadtbus_event::{EventType, PartnerId};
@@ -23,6 +25,7 @@ use crate::contract::Contract;
 use crate::finding::{Finding, Findings, Severity, Text, did_you_mean};
 
 use crate::plugin::{PluginRef, PluginUse, Role};
+use crate::schema::fields::Fields;
 use crate::subscription::Subscription;
 use crate::yaml::Node;
 
@@ -37,6 +40,7 @@ pub(crate) fn check(city: &City, places: &Places, now: SystemTime) -> Findings {
         places,
         contracts,
         now,
+        fields: HashMap::new(),
         findings: Vec::new(),
     };
     check.keys();
@@ -77,6 +81,8 @@ pub(super) struct Check<'c> {
     places: &'c Places,
     contracts: HashMap<EventType, &'c Contract>,
     now: SystemTime,
+    /// Schemas by event type, read when the first filter asks about their fields.
+    fields: HashMap<&'c str, Option<Rc<Fields>>>,
     findings: Vec<Finding>,
 }
 

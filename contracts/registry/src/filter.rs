@@ -1,8 +1,14 @@
 //! Which events of its types a subscription wants: the filter dialects of the CloudEvents
-//! Subscriptions API 1.0-wip (`exact prefix suffix all any not sql`), as a tree.
+//! Subscriptions API 1.0-wip (`exact prefix suffix all any not sql`) and our own `x-data`, as a tree.
 //!
 //! Strict: an unknown dialect, an empty dialect, an empty prefix or a tree too deep is refused when
 //! the city is loaded. A filter that is silently ignored would deliver more than was ordered.
+
+pub(crate) mod data;
+pub(crate) mod fault;
+mod file;
+pub(crate) mod pointer;
+pub(crate) mod scalar;
 
 use std::fmt;
 
@@ -11,13 +17,18 @@ use indexmap::IndexMap;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
-use crate::finding::{Finding, Text, did_you_mean};
-use crate::reader::Reader;
-use crate::yaml::{Kind, Node};
+pub use data::{Comparison, DataFilter, Field, Order};
+pub(crate) use file::read;
+pub use pointer::Pointer;
+pub use scalar::{NumberKey, Scalar};
 
 /// Dialects by their name in the document.
-pub(crate) const DIALECTS: &[&str] = &["exact", "prefix", "suffix", "all", "any", "not", "sql"];
+pub(crate) const DIALECTS: &[&str] = &["exact", "prefix", "suffix", "all", "any", "not", "sql", "x-data"];
+
+/// Characters of a filter that are shown where it is explained.
+const SHOWN_CHARS_MAX: usize = 1_000;
 
 /// Filters nest at most this deep.
 pub const FILTER_DEPTH_MAX: usize = 8;
@@ -43,6 +54,8 @@ pub enum Filter {
     Not(Box<Filter>),
     /// The CloudEvents SQL expression is true and has no error (SUB-2, SUB-5).
     Sql(Expression),
+    /// The conditions on the JSON data all hold.
+    Data(DataFilter),
 }
 
 impl Filter {
@@ -56,31 +69,57 @@ impl Filter {
             Self::Any(_) => "any",
             Self::Not(_) => "not",
             Self::Sql(_) => "sql",
+            Self::Data(_) => "x-data",
         }
     }
 
-    /// Calls `see` with every attribute comparison of the tree: dialect, attribute, value. An expression has no one
-    /// value: it is seen with an empty one for each attribute it refers to.
-    pub fn visit<'f>(&'f self, see: &mut impl FnMut(&'static str, &'f str, &'f str)) {
+    /// The filters below this one that hold none themselves, each with the JSON pointer from here to what stands beside its
+    /// dialect; this one if it is such.
+    pub(crate) fn leaves(&self) -> Vec<(String, &Self)> {
+        let mut found = Vec::new();
+        self.collect(&mut String::new(), &mut found);
+        found
+    }
+
+    fn collect<'f>(&'f self, way: &mut String, found: &mut Vec<(String, &'f Self)>) {
+        let before = way.len();
+        way.push('/');
+        way.push_str(self.dialect());
         match self {
-            Self::Exact(map) | Self::Prefix(map) | Self::Suffix(map) => {
-                for (name, value) in map {
-                    see(self.dialect(), name, value);
+            Self::All(list) | Self::Any(list) => {
+                for (at, filter) in list.iter().enumerate() {
+                    let here = way.len();
+                    way.push_str(&format!("/{at}"));
+                    filter.collect(way, found);
+                    way.truncate(here);
                 }
             }
-            Self::All(list) | Self::Any(list) => list.iter().for_each(|f| f.visit(see)),
-            Self::Not(inner) => inner.visit(see),
-            Self::Sql(expression) => {
-                for attribute in expression.attributes() {
-                    see(self.dialect(), attribute.name, "");
-                }
-            }
+            Self::Not(inner) => inner.collect(way, found),
+            _ => found.push((way.clone(), self)),
         }
+        way.truncate(before);
+    }
+
+    /// The filter as the subscription spells it, for a person: coordinates are left out, and what is too long is cut.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut words = serde_json::to_string(self).unwrap_or_default();
+        let has_data = |(_, leaf): (String, &Self)| matches!(leaf, Self::Data(_));
+        if words.len() > SHOWN_CHARS_MAX && self.leaves().into_iter().any(has_data) {
+            let mut value = serde_json::to_value(self).unwrap_or_default();
+            shorten(&mut value);
+            words = value.to_string();
+        }
+        if let Some((cut, _)) = words.char_indices().nth(SHOWN_CHARS_MAX) {
+            words.truncate(cut);
+            words.push('…');
+        }
+        words
     }
 
     fn depth(&self) -> usize {
         match self {
-            Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) | Self::Sql(_) => 1,
+            Self::Exact(_) | Self::Prefix(_) | Self::Suffix(_) | Self::Sql(_) | Self::Data(_) => 1,
             Self::All(list) | Self::Any(list) => 1 + list.iter().map(Self::depth).max().unwrap_or(0),
             Self::Not(inner) => 1 + inner.depth(),
         }
@@ -97,6 +136,7 @@ impl Serialize for Filter {
             Self::All(value) | Self::Any(value) => map.serialize_entry(self.dialect(), value)?,
             Self::Not(value) => map.serialize_entry(self.dialect(), value)?,
             Self::Sql(expression) => map.serialize_entry(self.dialect(), expression.source())?,
+            Self::Data(value) => map.serialize_entry(self.dialect(), value)?,
         }
         map.end()
     }
@@ -120,7 +160,7 @@ impl<'de> Visitor<'de> for FilterVisitor {
     type Value = Filter;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("one filter: exact, prefix, suffix, all, any, not or sql")
+        f.write_str("one filter: exact, prefix, suffix, all, any, not, sql or x-data")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Filter, A::Error> {
@@ -135,6 +175,7 @@ impl<'de> Visitor<'de> for FilterVisitor {
             "any" => Filter::Any(list(&mut map)?),
             "not" => Filter::Not(map.next_value()?),
             "sql" => Filter::Sql(expression(&mut map)?),
+            "x-data" => Filter::Data(map.next_value()?),
             other => {
                 return Err(A::Error::unknown_field(
                     &other.chars().take(40).collect::<String>(),
@@ -193,31 +234,19 @@ fn expression<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Expression, A::Erro
     }
 }
 
-/// One filter of a file.
-pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Filter> {
-    if let Kind::Map(entries) = &node.kind {
-        let unknown = entries
-            .iter()
-            .find(|entry| !DIALECTS.contains(&entry.key.as_str()));
-        if let Some(entry) = unknown {
-            let text = Text::new("Einen solchen Filter gibt es nicht.", "there is no such filter");
-            let finding = Finding::error("SB-5003", reader.file.as_str(), text).at(entry.at);
-            reader.report(finding.hint(did_you_mean(&entry.key, DIALECTS.iter().copied())));
-            return None;
+/// Coordinates say nothing to a reader.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                match value {
+                    Value::Array(_) if name == "coordinates" => *value = Value::from("…"),
+                    value => shorten(value),
+                }
+            }
         }
-    }
-    match serde_json::from_value(node.to_value()) {
-        Ok(filter) => Some(filter),
-        Err(error) => {
-            reader.bad(
-                node,
-                Text::new(
-                    format!("Der Filter ist nicht zulässig: {error}."),
-                    format!("the filter is not allowed: {error}"),
-                ),
-            );
-            None
-        }
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        _ => {}
     }
 }
 

@@ -16,7 +16,7 @@
 //! **Why here.** Between the event and the flow: the flow asks it at both ends (accept and route),
 //! the command line uses it without any flow.
 //!
-//! Findings carry the codes `SB-5001` to `SB-5014`, violations `SB-1201` to `SB-1206`, refusals
+//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016` and `SB-5017`, violations `SB-1201` to `SB-1206`, refusals
 //! `SB-1308` to `SB-1310`.
 
 #![cfg_attr(
@@ -38,6 +38,7 @@ mod diff;
 mod examples;
 mod filter;
 mod finding;
+mod geo;
 mod load;
 mod odcs;
 pub mod order;
@@ -52,6 +53,7 @@ mod schema;
 mod sink;
 mod strict_json;
 mod subscription;
+mod view;
 mod yaml;
 mod zone;
 
@@ -61,14 +63,18 @@ pub use contract::{Classification, Contract, Property, Status};
 pub use delivery::Delivery;
 pub use diff::{Change, ChangeKind, diff};
 pub use examples::{ExampleResult, test_examples};
-pub use filter::{Attributes, FILTER_DEPTH_MAX, Filter};
+pub use filter::{
+    Attributes, Comparison, DataFilter, FILTER_DEPTH_MAX, Field, Filter, NumberKey, Order, Pointer, Scalar,
+};
 pub use finding::{Finding, Findings, Severity, Text, nearest};
+pub use geo::{Area, Circle, Envelope, GEOMETRY_POSITIONS_MAX, Geometry};
 pub use load::{components, lint, load, load_documents};
 pub use partner::{Contact, Partner, PartnerKind, Permission, System, covers};
 pub use payload::NO_PAYLOAD;
 pub use plugin::{PluginName, PluginRef, PluginUse, Role};
-pub use registry::{CompiledContract, Grounds, Refusal, Registry, Violation};
+pub use registry::{CompiledContract, Grounds, Permit, Refusal, Registry, Violation};
 pub use route::Route;
 pub use sink::{Handshake, LogSink, Mode, SealedCredential, Sink, Webhook};
 pub use subscription::Subscription;
+pub use view::DataView;
 pub use zone::{Cidr, PortRange, Zone};

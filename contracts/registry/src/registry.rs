@@ -1,11 +1,14 @@
 //! A city made ready for use: schemas compiled, everything found by name in constant time.
 
+mod rights;
+
 use std::collections::HashMap;
 use std::time::SystemTime;
 
+use rights::Agreed;
+pub use rights::{Grounds, Permit, Refusal};
 use stadtbus_event::{Event, PartnerId};
 
-use crate::agreement::UsageAgreement;
 use crate::check::{self, Places};
 use crate::city::City;
 use crate::contract::Contract;
@@ -33,7 +36,7 @@ pub struct CompiledContract {
     contract: Contract,
     schema: Schema,
     valid: (Option<SystemTime>, Option<SystemTime>),
-    periods: Vec<(SystemTime, SystemTime)>,
+    agreed: Agreed,
 }
 
 impl CompiledContract {
@@ -64,26 +67,6 @@ pub struct Violation {
     pub detail: Text,
     /// What to do about it, where that is known.
     pub hint: Option<Text>,
-}
-
-/// Why a partner may not receive an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// `SB-1308` no agreement, `SB-1309` purpose, `SB-1310` time, `SB-1201` no contract.
-    pub code: &'static str,
-    /// One sentence.
-    pub detail: Text,
-    /// The agreement that comes closest, by id.
-    pub agreement: Option<String>,
-}
-
-/// On what ground a partner may receive an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grounds<'r> {
-    /// It is the publisher's own event.
-    Own,
-    /// A usage agreement.
-    Agreement(&'r UsageAgreement),
 }
 
 macro_rules! sentence {
@@ -120,11 +103,7 @@ impl Registry {
                     contract.valid_from.map(|d| d.begins()),
                     contract.valid_to.map(|d| d.ends()),
                 ),
-                periods: contract
-                    .usage
-                    .iter()
-                    .map(|a| (a.from.begins(), a.to.ends()))
-                    .collect(),
+                agreed: Agreed::of(contract),
                 contract: contract.clone(),
             };
             contracts.insert(contract.event_type.as_str().to_owned(), compiled);
@@ -220,69 +199,6 @@ impl Registry {
         compiled.attributes(event)?;
         compiled.data(event)?;
         Ok(compiled)
-    }
-
-    /// Whether `recipient` may receive events of type `ty` for `purpose` at `now`, and on what
-    /// ground. The publisher needs no agreement for its own.
-    ///
-    /// # Errors
-    /// [`Refusal`] with `SB-1308`, `SB-1309` or `SB-1310`.
-    pub fn may_receive(
-        &self,
-        recipient: &PartnerId,
-        ty: &str,
-        purpose: &str,
-        now: SystemTime,
-    ) -> Result<Grounds<'_>, Refusal> {
-        let Some(compiled) = self.contracts.get(ty) else {
-            let Violation { code, detail, .. } = no_contract();
-            return Err(Refusal {
-                code,
-                detail,
-                agreement: None,
-            });
-        };
-        let contract = &compiled.contract;
-        if contract.publisher == *recipient {
-            return Ok(Grounds::Own);
-        }
-        let excluded = contract.excluded.contains(recipient);
-        // How far the best agreement got: 0 none, 1 recipient, 2 purpose.
-        let mut nearest: (u8, Option<&UsageAgreement>) = (0, None);
-        for (agreement, (from, to)) in contract.usage.iter().zip(&compiled.periods) {
-            if agreement.recipient != *recipient || excluded {
-                continue;
-            }
-            let reached = if agreement.purpose == purpose { 2 } else { 1 };
-            if reached == 2 && *from <= now && now < *to {
-                return Ok(Grounds::Agreement(agreement));
-            }
-            if reached > nearest.0 {
-                nearest = (reached, Some(agreement));
-            }
-        }
-        let (code, de, en) = match nearest.0 {
-            0 => (
-                "SB-1308",
-                "Für diesen Empfänger gibt es keine Nutzungsvereinbarung.",
-                "this recipient has no usage agreement",
-            ),
-            1 => (
-                "SB-1309",
-                "Die Nutzungsvereinbarung deckt diesen Zweck nicht.",
-                "the usage agreement does not cover this purpose",
-            ),
-            _ => (
-                "SB-1310",
-                "Die Nutzungsvereinbarung gilt zu dieser Zeit nicht.",
-                "the usage agreement is not valid at this time",
-            ),
-        };
-        Err(Refusal {
-            code,
-            detail: Text::new(de, en),
-            agreement: nearest.1.map(|a| a.agreement.clone()),
-        })
     }
 }
 

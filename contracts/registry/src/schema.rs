@@ -12,6 +12,8 @@ use serde_json::Value;
 
 use crate::finding::{Text, nearest};
 
+pub(crate) mod fields;
+
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// A compiled schema and what the bus wants to know about its text.

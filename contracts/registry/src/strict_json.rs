@@ -24,7 +24,8 @@ pub(crate) enum Fault {
     NameTwice,
 }
 
-struct Strict(Value);
+/// A value in which no name is said twice, from any format.
+pub(crate) struct Strict(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

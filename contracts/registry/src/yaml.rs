@@ -49,9 +49,10 @@ impl Node {
     pub(crate) fn nearest_to(&self, pointer: &str) -> &Node {
         let mut node = self;
         for segment in pointer.split('/').skip(1) {
+            let segment = segment.replace("~1", "/").replace("~0", "~");
             let next = match &node.kind {
                 Kind::List(items) => segment.parse::<usize>().ok().and_then(|i| items.get(i)),
-                _ => node.get(segment),
+                _ => node.get(&segment),
             };
             match next {
                 Some(next) => node = next,

@@ -206,6 +206,12 @@ fn only_a_valid_agreement_for_the_purpose_lets_a_partner_receive() {
         ),
     ] {
         assert_eq!(may(who, ty, purpose, now), expected, "{who} {ty} {purpose} {now}");
+        let permit = registry.permit(&partner(who), ty, purpose);
+        assert_eq!(
+            permit.is_valid_at(at(now)),
+            !expected.starts_with("SB-"),
+            "{who} {ty} {purpose} {now}"
+        );
     }
 }
 

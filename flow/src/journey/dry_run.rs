@@ -70,6 +70,7 @@ pub fn dry_run<'r>(
     event: &Event,
     now: SystemTime,
 ) -> DryRun {
+    let view = DataView::new(event);
     DryRun {
         event: Tested {
             id: event.id().to_owned(),
@@ -79,9 +80,9 @@ pub fn dry_run<'r>(
         acceptable: acceptable(registry, event, now),
         subscriptions: rules
             .into_iter()
-            .map(|rule| Verdict::of(rule, event, now))
+            .map(|rule| Verdict::of(rule, &view, now))
             .collect(),
-        proposed: proposed.map(|rule| Verdict::of(rule, event, now)),
+        proposed: proposed.map(|rule| Verdict::of(rule, &view, now)),
     }
 }
 

@@ -3,8 +3,7 @@
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use stadtbus_contracts::{Grounds, Text};
-use stadtbus_event::Event;
+use stadtbus_contracts::{DataView, Grounds, Text};
 
 use crate::route::{Decision, Rule};
 
@@ -39,10 +38,10 @@ pub struct Verdict {
 impl Verdict {
     /// What routing decides at `now`.
     #[must_use]
-    pub fn of(rule: &Rule, event: &Event, now: SystemTime) -> Self {
+    pub fn of(rule: &Rule, view: &DataView<'_>, now: SystemTime) -> Self {
         let purpose = &rule.subscription().purpose;
-        let grounds = rule.grounds(event.ty(), now);
-        let (outcome, detail, clause, code) = match rule.explain(event, now) {
+        let grounds = rule.grounds(view.event().ty(), now);
+        let (outcome, detail, clause, code) = match rule.explain_in(view, now) {
             Decision::Match => {
                 let title = rule.subscription().title.as_str();
                 ("matched", Text::new(title, title), purpose.clone(), None)

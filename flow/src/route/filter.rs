@@ -1,4 +1,5 @@
-//! Evaluation of the filter dialects of the CloudEvents Subscriptions API: exact, prefix, suffix, all, any, not, sql.
+//! Evaluation of the filter dialects of the CloudEvents Subscriptions API (exact, prefix, suffix, all, any, not, sql) and of
+//! our own `x-data`.
 //!
 //! Comparison is case-sensitive on the canonical string of an attribute (SUB-1). A filter on an attribute that
 //! the event does not have is false, and so is its prefix or suffix.
@@ -6,11 +7,11 @@
 use std::borrow::Cow;
 
 use cloudevents_sql::{Attributes, Value};
-use stadtbus_contracts::Filter;
+use stadtbus_contracts::{DataView, Filter};
 use stadtbus_event::Event;
 
 /// An event as CloudEvents SQL sees it: extensions with their type, everything else as its canonical string.
-struct Context<'e>(&'e Event);
+pub(super) struct Context<'e>(pub(super) &'e Event);
 
 impl Attributes for Context<'_> {
     fn get(&self, name: &str) -> Option<Value<'_>> {
@@ -30,13 +31,27 @@ impl Attributes for Context<'_> {
 /// # Errors
 /// The clause that was not fulfilled.
 pub fn decide(filters: &[Filter], event: &Event) -> Result<(), String> {
-    match filters.iter().find(|filter| !holds(filter, event)) {
+    decide_in(filters, &DataView::new(event))
+}
+
+/// As [`decide`], for whoever asks many subscriptions about one event: its data is parsed once.
+///
+/// # Errors
+/// The clause that was not fulfilled.
+pub fn decide_in(filters: &[Filter], view: &DataView<'_>) -> Result<(), String> {
+    match filters.iter().find(|filter| !holds(filter, view)) {
         None => Ok(()),
-        Some(filter) => Err(clause(filter, event)),
+        Some(filter) => Err(clause(filter, view)),
     }
 }
 
-fn holds(filter: &Filter, event: &Event) -> bool {
+/// Whether all filters of the list hold.
+pub(super) fn all_hold(filters: &[Filter], view: &DataView<'_>) -> bool {
+    filters.iter().all(|filter| holds(filter, view))
+}
+
+fn holds(filter: &Filter, view: &DataView<'_>) -> bool {
+    let event = view.event();
     let each = |pairs: &indexmap::IndexMap<String, String>, test: fn(&str, &str) -> bool| {
         pairs
             .iter()
@@ -46,19 +61,34 @@ fn holds(filter: &Filter, event: &Event) -> bool {
         Filter::Exact(pairs) => each(pairs, |found, value| found == value),
         Filter::Prefix(pairs) => each(pairs, |found, value| found.starts_with(value)),
         Filter::Suffix(pairs) => each(pairs, |found, value| found.ends_with(value)),
-        Filter::All(filters) => filters.iter().all(|filter| holds(filter, event)),
-        Filter::Any(filters) => filters.iter().any(|filter| holds(filter, event)),
-        Filter::Not(filter) => !holds(filter, event),
+        Filter::All(filters) => filters.iter().all(|filter| holds(filter, view)),
+        Filter::Any(filters) => filters.iter().any(|filter| holds(filter, view)),
+        Filter::Not(filter) => !holds(filter, view),
         Filter::Sql(expression) => expression.matches(&Context(event)),
+        Filter::Data(conditions) => conditions.holds(view),
     }
 }
 
-/// The filter in the words of the subscription, for the journey; of an expression also the part that decided.
-fn clause(filter: &Filter, event: &Event) -> String {
-    let words = serde_json::to_string(filter).unwrap_or_default();
+/// The filter in the words of the subscription, for the journey, and the part that decided where there is one. Nothing of
+/// the payload.
+fn clause(filter: &Filter, view: &DataView<'_>) -> String {
+    let words = filter.words();
+    match because(filter, view) {
+        Some(part) => format!("{words}: {part}"),
+        None => words,
+    }
+}
+
+/// Why a filter that does not hold does not.
+fn because(filter: &Filter, view: &DataView<'_>) -> Option<String> {
     match filter {
-        Filter::Sql(expression) => format!("{words}: {}", expression.verdict(&Context(event))),
-        _ => words,
+        Filter::Sql(expression) => Some(expression.verdict(&Context(view.event())).to_string()),
+        Filter::Data(conditions) => conditions.refusal(view),
+        Filter::All(filters) => {
+            let first = filters.iter().find(|filter| !holds(filter, view))?;
+            because(first, view)
+        }
+        _ => None,
     }
 }
 
@@ -67,7 +97,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use stadtbus_event::Event;
 
-    use super::{Filter, decide};
+    use super::{DataView, Filter, decide, decide_in};
 
     fn event() -> Event {
         Event::builder(
@@ -78,6 +108,8 @@ mod tests {
         .subject("bockum")
         .extension("severity", 3)
         .extension("drill", false)
+        .datacontenttype("application/json")
+        .data(r#"{"customers": 4711, "name": "geheim"}"#)
         .build()
         .unwrap()
     }
@@ -93,6 +125,7 @@ mod tests {
             r#"{"sql":"NOT drill AND specversion = '1.0'"}"#,
             r#"{"sql":"subject IN ('bockum', 'traar') AND type LIKE '%.outage.%'"}"#,
             r#"{"not":{"sql":"EXISTS dataref"}}"#,
+            r#"{"all":[{"x-data":{"/customers":{"atLeast":4711}}},{"not":{"x-data":{"/name":"x"}}}]}"#,
         ] {
             assert_eq!(told(filter), Ok(()), "{filter}");
         }
@@ -108,5 +141,38 @@ mod tests {
                 .unwrap_err()
                 .contains("stadtteil")
         );
+    }
+
+    #[test]
+    fn a_condition_on_the_data_that_fails_says_where_and_not_what_was_there() {
+        for (filter, says) in [
+            (
+                r#"{"x-data":{"/customers":{"atLeast":5000}}}"#,
+                r#"{"x-data":{"/customers":{"atLeast":5000}}}: `/customers` atLeast 5000: what is there does not fulfil it"#,
+            ),
+            (
+                r#"{"all":[{"exact":{"subject":"bockum"}},{"x-data":{"/name":{"less":5}}}]}"#,
+                "`/name` less 5: a text of another kind is there",
+            ),
+            (
+                r#"{"all":[{"not":{"exact":{"subject":"bockum"}}},{"x-data":{"/name":"x"}}]}"#,
+                r#"{"all":[{"not":{"exact":{"subject":"bockum"}}},{"x-data":{"/name":"x"}}]}"#,
+            ),
+        ] {
+            let clause = told(filter).unwrap_err();
+            assert!(clause.contains(says), "{clause}");
+            assert!(!clause.contains("geheim") && !clause.contains("4711"), "{clause}");
+        }
+    }
+
+    #[test]
+    fn data_is_parsed_only_for_a_filter_that_asks() {
+        let event = event();
+        let view = DataView::new(&event);
+        let filters = |text| serde_json::from_str::<Vec<Filter>>(text).unwrap();
+        let first = filters(r#"[{"exact":{"subject":"traar"}},{"x-data":{"/name":"geheim"}}]"#);
+        assert!(decide_in(&first, &view).is_err() && !view.is_parsed());
+        let second = filters(r#"[{"exact":{"subject":"bockum"}},{"x-data":{"/name":"geheim"}}]"#);
+        assert!(decide_in(&second, &view).is_ok() && view.is_parsed());
     }
 }

@@ -5,10 +5,13 @@
 //! journey cannot tell another story than the routing did. *Why here*: after the log, so that a refusal to one
 //! receiver is a fact about that receiver and never a reason to lose the event.
 
+mod choose;
+mod cover;
 mod filter;
+mod index;
 mod matcher;
 mod rule;
 
-pub use filter::decide;
+pub use filter::{decide, decide_in};
 pub use matcher::Matcher;
 pub use rule::{Decision, Rule};

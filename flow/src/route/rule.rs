@@ -1,11 +1,11 @@
 //! Who gets an event under one subscription: its filter, and the usage agreement it stands on.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
-use stadtbus_contracts::{Filter, Registry, Subscription};
+use stadtbus_contracts::{DataView, Permit, Refusal, Registry, Subscription};
 use stadtbus_event::{Event, PartnerId, SubscriptionId};
 
-use super::decide;
+use super::filter::{all_hold, decide_in};
 
 /// What routing decided about one event and one order, with the rule that decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,21 +32,27 @@ pub enum Decision {
 pub struct Rule {
     subscription: Subscription,
     registry: Arc<Registry>,
-    exact: Option<(String, String)>,
+}
+
+/// What it asks for, without where it goes.
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("key", &self.key())
+            .field("purpose", &self.subscription.purpose)
+            .field("types", &self.subscription.types)
+            .field("filters", &self.subscription.filters)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Rule {
     /// The rule of a subscription of the city in `registry`.
     #[must_use]
     pub fn new(subscription: Subscription, registry: Arc<Registry>) -> Self {
-        let exact = subscription.filters.iter().find_map(|filter| match filter {
-            Filter::Exact(pairs) => pairs.first().map(|(name, value)| (name.clone(), value.clone())),
-            _ => None,
-        });
         Self {
             subscription,
             registry,
-            exact,
         }
     }
 
@@ -79,40 +85,33 @@ impl Rule {
         self.subscription.types.iter().map(|ty| ty.as_str())
     }
 
-    /// An attribute value without which it never matches, for the index.
-    #[must_use]
-    pub fn exact_key(&self) -> Option<(&str, &str)> {
-        self.exact
-            .as_ref()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
     /// Whether this event is delivered now.
     #[must_use]
     pub fn wants(&self, event: &Event, now: SystemTime) -> bool {
         self.asks_for(event.ty())
-            && decide(&self.subscription.filters, event).is_ok()
-            && self
-                .registry
-                .may_receive(self.partner(), event.ty(), &self.subscription.purpose, now)
-                .is_ok()
+            && all_hold(&self.subscription.filters, &DataView::new(event))
+            && self.permit_refusal(event.ty(), now).is_none()
     }
 
     /// The same decision with its reason.
     #[must_use]
     pub fn explain(&self, event: &Event, now: SystemTime) -> Decision {
-        if !self.asks_for(event.ty()) {
+        self.explain_in(&DataView::new(event), now)
+    }
+
+    /// As [`Rule::explain`], for whoever asks many rules about one event: its data is parsed once.
+    #[must_use]
+    pub fn explain_in(&self, view: &DataView<'_>, now: SystemTime) -> Decision {
+        let ty = view.event().ty();
+        if !self.asks_for(ty) {
             return Decision::OtherType;
         }
-        if let Err(clause) = decide(&self.subscription.filters, event) {
+        if let Err(clause) = decide_in(&self.subscription.filters, view) {
             return Decision::NoMatch { clause };
         }
-        match self
-            .registry
-            .may_receive(self.partner(), event.ty(), &self.subscription.purpose, now)
-        {
-            Ok(_) => Decision::Match,
-            Err(refusal) => Decision::Refused {
+        match self.permit_refusal(ty, now) {
+            None => Decision::Match,
+            Some(refusal) => Decision::Refused {
                 code: refusal.code,
                 detail: refusal.detail.en.into(),
             },
@@ -130,6 +129,17 @@ impl Rule {
     ) -> Result<stadtbus_contracts::Grounds<'_>, stadtbus_contracts::Refusal> {
         self.registry
             .may_receive(self.partner(), ty, &self.subscription.purpose, now)
+    }
+
+    /// When its partner may have events of this type for its purpose, as long as the city is the same.
+    #[must_use]
+    pub fn permit(&self, ty: &str) -> Permit {
+        let purpose = &self.subscription.purpose;
+        self.registry.permit(self.partner(), ty, purpose)
+    }
+
+    fn permit_refusal(&self, ty: &str, now: SystemTime) -> Option<Refusal> {
+        self.grounds(ty, now).err()
     }
 
     fn asks_for(&self, ty: &str) -> bool {

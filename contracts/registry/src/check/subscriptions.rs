@@ -13,38 +13,7 @@ use crate::plugin::Role;
 use crate::sink::{LogSink, Sink};
 use crate::subscription::Subscription;
 
-/// Context attributes of the specification, and extension attributes the bus or its registered
-/// extensions set; contracts add their own.
-const ATTRIBUTES: &[&str] = &[
-    "id",
-    "source",
-    "type",
-    "subject",
-    "time",
-    "datacontenttype",
-    "dataschema",
-    "specversion",
-    "acceptedtime",
-    "causationid",
-    "correlationid",
-    "datacategory",
-    "dataclassification",
-    "datacontract",
-    "dataref",
-    "dataregulation",
-    "expirytime",
-    "hops",
-    "partitionkey",
-    "partner",
-    "recordedtime",
-    "sequence",
-    "severitynumber",
-    "severitytext",
-    "traceparent",
-    "tracestate",
-];
-
-impl Check<'_> {
+impl<'c> Check<'c> {
     pub(super) fn subscription(&mut self, subscription: &Subscription) {
         let object = format!("subscription {}", subscription.subscription);
         if !self.partner_exists(&at(&object, "/partner"), &subscription.partner) {
@@ -77,7 +46,13 @@ impl Check<'_> {
     }
 
     /// Says at writing time what the router would say at routing time.
-    fn permission(&mut self, object: &str, pointer: &str, subscription: &Subscription, contract: &Contract) {
+    fn permission(
+        &mut self,
+        object: &str,
+        pointer: &str,
+        subscription: &Subscription,
+        contract: &'c Contract,
+    ) {
         if contract.publisher == subscription.partner {
             return;
         }
@@ -137,51 +112,6 @@ impl Check<'_> {
             source,
             known,
         );
-    }
-
-    fn filters(&mut self, object: &str, subscription: &Subscription, contracts: &[&Contract]) {
-        let known: Vec<&str> = (ATTRIBUTES.iter().copied())
-            .chain(
-                contracts
-                    .iter()
-                    .flat_map(|c| c.extensions.iter().map(String::as_str)),
-            )
-            .collect();
-        for (i, filter) in subscription.filters.iter().enumerate() {
-            let here = format!("/filters/{i}");
-            let mut compared = Vec::new();
-            filter.visit(&mut |dialect, attribute, value| compared.push((dialect, attribute, value)));
-            for (dialect, attribute, value) in compared {
-                if !known.contains(&attribute) {
-                    self.unknown(
-                        &at(object, &here),
-                        ("Ein Attribut", "attribute"),
-                        attribute,
-                        known.clone(),
-                    );
-                } else if dialect == "exact"
-                    && attribute == "type"
-                    && !subscription.types.iter().any(|ty| ty.as_str() == value)
-                {
-                    self.warn(
-                        "SB-5006",
-                        &at(object, &here),
-                        Text::new(
-                            "Der Filter nennt einen Ereignistyp, den das Abonnement nicht bezieht.",
-                            "the filter names an event type the subscription does not take",
-                        ),
-                        did_you_mean(
-                            value,
-                            subscription
-                                .types
-                                .iter()
-                                .map(EventType::as_str)
-                                .collect::<Vec<_>>(),
-                        ),
-                    );
-                }
-            }
-        }
     }
 
     fn subscription_plugin(&mut self, object: &str, subscription: &Subscription) {

@@ -23,6 +23,12 @@ fn each_value_knows_its_line_and_column() {
 }
 
 #[test]
+fn steps_of_a_pointer_are_unescaped() {
+    let node = parse("x.yaml", "x-data:\n  /a~b:\n    less: 1\n").unwrap();
+    assert_eq!(node.nearest_to("/x-data/~1a~0b/less").at, (3, 11));
+}
+
+#[test]
 fn a_missing_place_falls_back_to_the_nearest_parent() {
     let node = parse("x.yaml", SAMPLE).unwrap();
     assert_eq!(
