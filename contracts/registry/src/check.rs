@@ -70,6 +70,7 @@ pub(crate) fn one(city: &City, subscription: &Subscription, node: &Node, now: Sy
         places: &places,
         contracts,
         now,
+        fields: HashMap::new(),
         findings: Vec::new(),
     };
     check.subscription(subscription);

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use stadtbus_contracts::Registry;
+use stadtbus_contracts::{DataView, Registry};
 use stadtbus_event::{Event, PartnerId};
 
 use super::Verdict;
