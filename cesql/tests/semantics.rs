@@ -127,9 +127,8 @@ fn casts_of_3_7() {
     ]);
 }
 
-/// CESQL-7.
 #[test]
-fn arithmetic_stays_within_32_bits() {
+fn cesql_7_arithmetic_stays_within_32_bits() {
     check(&[
         ("2147483647 + 1", 0.into(), Some("math")),
         ("-2147483648 - 1", 0.into(), Some("math")),
