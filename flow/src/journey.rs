@@ -339,53 +339,56 @@ fn pending(
             ..base
         };
     }
-    let say = |base: StepLine, de: &str, en: &str| base.saying(Text::new(de, en));
+    if let Some(Standing::Waiting {
+        attempts,
+        next,
+        notes,
+    }) = &standing
+    {
+        let line = StepLine {
+            at: notes.last().map(|note| rfc3339(from_millis(note.at_ms))),
+            attempt: Some(*attempts),
+            code: notes.last().map(|note| note.code.clone()),
+            ..base
+        };
+        let seconds = next.as_secs_f64();
+        return line.saying(Text::new(
+            format!("nächster Versuch in {seconds:.1} s"),
+            format!("next attempt in {seconds:.1} s"),
+        ));
+    }
+    if standing.is_none() && facts.is_none() && lane.is_some() {
+        let line = StepLine {
+            outcome: "not-subscribed".to_owned(),
+            ..base
+        };
+        return line.saying(Text::new(
+            "angenommen, bevor das Abonnement begann",
+            "accepted before the subscription began",
+        ));
+    }
+    base.saying(whereabouts(standing.as_ref(), facts.is_some()))
+}
+
+/// Where an event is that has not come to its end and waits for nothing of its own.
+fn whereabouts(standing: Option<&Standing>, settled_before: bool) -> Text {
     match standing {
-        Some(Standing::Waiting {
-            attempts,
-            next,
-            notes,
-        }) => {
-            let seconds = next.as_secs_f64();
-            let line = StepLine {
-                at: notes.last().map(|note| rfc3339(from_millis(note.at_ms))),
-                attempt: Some(attempts),
-                code: notes.last().map(|note| note.code.clone()),
-                ..base
-            };
-            line.saying(Text::new(
-                format!("nächster Versuch in {seconds:.1} s"),
-                format!("next attempt in {seconds:.1} s"),
-            ))
-        }
-        Some(Standing::Queued) => say(
-            base,
+        Some(Standing::Queued) => Text::new(
             "in der Warteschlange des Abonnements",
             "in the queue of its subscription",
         ),
-        Some(Standing::UnderWay) => say(base, "unterwegs", "under way"),
-        Some(Standing::NotYetRead) => say(
-            base,
+        Some(Standing::UnderWay | Standing::Waiting { .. }) => Text::new("unterwegs", "under way"),
+        Some(Standing::NotYetRead) => Text::new(
             "das Abonnement ist noch nicht so weit",
             "the subscription has not come that far",
         ),
-        None if facts.is_some() => say(
-            base,
+        None if settled_before => Text::new(
             "wartet auf den geplanten Versuch",
             "waits for its scheduled retry",
         ),
-        None if lane.is_none() => say(
-            base,
+        None => Text::new(
             "ein anderer Bus-Prozess bedient dieses Abonnement",
             "another bus process serves this subscription",
         ),
-        None => StepLine {
-            outcome: "not-subscribed".to_owned(),
-            ..say(
-                base,
-                "angenommen, bevor das Abonnement begann",
-                "accepted before the subscription began",
-            )
-        },
     }
 }

@@ -169,29 +169,25 @@ mod tests {
             types_seen_ms: ms,
             ..around
         };
+        let no_events = Some(Quiet::NoEvents);
+        let unknown = Watch::default();
         let cases = [
             ("a day is not over", &never, around, START + DAY_MS - 1, None),
-            (
-                "a day is over",
-                &never,
-                around,
-                START + DAY_MS,
-                Some(Quiet::NoEvents),
-            ),
+            ("a day is over", &never, around, START + DAY_MS, no_events),
             ("the last match counts", &once, around, START + DAY_MS, None),
             (
-                "and a day after it",
+                "and a day after",
                 &once,
                 around,
                 START + DAY_MS * 3 / 2,
-                Some(Quiet::NoEvents),
+                no_events,
             ),
             (
                 "events came before",
                 &once,
                 seen(START + 1),
                 START + 2 * DAY_MS,
-                Some(Quiet::NoEvents),
+                no_events,
             ),
             (
                 "events came and did not fit",
@@ -228,13 +224,7 @@ mod tests {
                 None,
             ),
             ("the clock went back", &never, around, START - 1, None),
-            (
-                "nothing is known",
-                &Watch::default(),
-                around,
-                START + DAY_MS,
-                None,
-            ),
+            ("nothing is known", &unknown, around, START + DAY_MS, None),
         ];
         for (name, watch, around, now, expected) in cases {
             assert_eq!(quiet(watch, &around, now, DAY), expected, "{name}");
