@@ -210,6 +210,7 @@ impl<'c> Check<'c> {
                 continue;
             }
             self.own_source(&at(&object, "/source"), &route.partner, &route.source);
+            self.unsigned_source(&at(&object, "/source"), &route.partner, &route.source);
             self.publishes(&object, "/publishes", &route.partner, &route.publishes);
             let Some(plugin) =
                 self.plugin_in_use(&object, "/plugin", "/tables", &route.partner, &route.plugin)
@@ -233,11 +234,8 @@ impl<'c> Check<'c> {
 
     /// A source under which a partner publishes must be one of its own.
     fn own_source(&mut self, place: &Place<'_>, partner: &PartnerId, source: &str) {
-        let owned = self
-            .city
-            .partners
-            .get(partner)
-            .is_some_and(|p| p.owns_source(source));
+        let owner = self.city.partners.get(partner);
+        let owned = owner.is_some_and(|p| p.owns_source(source));
         if !owned {
             self.error(
                 "SB-5006",

@@ -16,7 +16,8 @@
 //! **Why here.** Between the event and the flow: the flow asks it at both ends (accept and route),
 //! the command line uses it without any flow.
 //!
-//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016` and `SB-5017`, violations `SB-1201` to `SB-1206`, refusals
+//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016` and `SB-5017`, violations `SB-1201` to `SB-1206`,
+//! `SB-1116` and `SB-1312`, refusals
 //! `SB-1308` to `SB-1310`.
 
 #![cfg_attr(
@@ -53,6 +54,7 @@ mod schema;
 mod sink;
 mod strict_json;
 mod subscription;
+mod trust;
 mod view;
 mod yaml;
 mod zone;
@@ -76,5 +78,6 @@ pub use registry::{CompiledContract, Grounds, Permit, Refusal, Registry, Violati
 pub use route::Route;
 pub use sink::{Handshake, LogSink, Mode, SealedCredential, Sink, Webhook};
 pub use subscription::Subscription;
+pub use trust::{KeyAlgorithm, SignedType, TrustedKey, TrustedSource};
 pub use view::DataView;
 pub use zone::{Cidr, PortRange, Zone};

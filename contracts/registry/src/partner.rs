@@ -6,6 +6,7 @@ use stadtbus_event::{PartnerId, SystemId};
 use crate::finding::Text;
 use crate::reader::Reader;
 use crate::rules;
+use crate::trust::{self, TrustedSource};
 use crate::yaml::Node;
 
 /// An organisation on the bus: the tenant, part of every key.
@@ -25,6 +26,9 @@ pub struct Partner {
     pub suspended: bool,
     /// Its credentialed applications.
     pub systems: Vec<System>,
+    /// The keys by which its sources sign. Empty: signatures are carried, not checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verifiability: Vec<TrustedSource>,
 }
 
 /// What a partner is to the city.
@@ -136,7 +140,15 @@ const PERMISSIONS: &[(&str, Permission)] = &[
 pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
     let fields = reader.fields(
         node,
-        &["partner", "name", "kind", "contact", "suspended", "systems"],
+        &[
+            "partner",
+            "name",
+            "kind",
+            "contact",
+            "suspended",
+            "systems",
+            "verifiability",
+        ],
     )?;
     let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
     let name = fields.required("name", Reader::text);
@@ -144,6 +156,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
     let contact = fields.required("contact", read_contact);
     let suspended = fields.or("suspended", false, Reader::boolean);
     let systems = fields.required("systems", |r, n| r.list(n, read_system));
+    let verifiability = fields.or("verifiability", Vec::new(), |r, n| r.list(n, trust::read));
     Some(Partner {
         partner: partner?,
         name: name?,
@@ -151,6 +164,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
         contact: contact?,
         suspended: suspended?,
         systems: systems?,
+        verifiability: verifiability?,
     })
 }
 

@@ -20,6 +20,7 @@ use crate::route::Route;
 use crate::schema::{self, Schema};
 use crate::strict_json;
 use crate::subscription::Subscription;
+use crate::trust::Trust;
 
 /// A compiled city. Immutable: a changed city is a new registry.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Registry {
     digest: String,
     contracts: HashMap<String, CompiledContract>,
     warnings: Findings,
+    pub(crate) trust: Trust,
 }
 
 /// A contract with its schema compiled.
@@ -113,6 +115,7 @@ impl Registry {
             .filter(|f| f.severity == Severity::Warning)
             .collect();
         Ok(Self {
+            trust: Trust::compile(&city)?,
             digest: city.digest(),
             city,
             contracts,

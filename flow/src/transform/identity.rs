@@ -10,7 +10,10 @@ use stadtbus_plugin_host::Draft;
 use uuid::Uuid;
 
 /// Attributes that a guest cannot set, because they say where an event comes from.
-const HOST_OWNED: [&str; 4] = ["id", "source", "specversion", "causationid"];
+const HOST_OWNED: [&str; 5] = ["id", "source", "specversion", "causationid", SIGNATURE];
+/// A signature is over `id` and `source`, too, so that a copied one cannot hold (verifiability, l. 418-430: re-sign, strip
+/// or refuse).
+const SIGNATURE: &str = stadtbus_event::verifiability::ATTRIBUTE;
 
 /// Where an output comes from.
 #[derive(Debug, Clone, Copy)]
@@ -106,4 +109,48 @@ fn id(partner: &PartnerId, source: &str, draft: &Draft, n: usize, origin: Origin
         }
     };
     Uuid::new_v5(&Uuid::NAMESPACE_URL, &name).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_derived_event_does_not_carry_the_signature_of_what_it_was_made_from() {
+        let event = Event::builder("1", "urn:a", "t")
+            .extension("dssematerial", "AAAA")
+            .extension("correlationid", "c")
+            .build()
+            .unwrap();
+        let draft = Draft {
+            ty: "u".to_owned(),
+            extensions: event
+                .extensions()
+                .map(|(name, value)| (name.to_owned(), value.canonical().into_owned()))
+                .collect(),
+            ..Draft::default()
+        };
+        let origins = [
+            Origin::Event {
+                event: &event,
+                log: "LOG_A",
+                position: 1,
+                subscription: "s",
+            },
+            Origin::Raw {
+                route: "r",
+                digest: b"x",
+            },
+        ];
+        for origin in origins {
+            let derived =
+                identify(&PartnerId::parse("a").unwrap(), "urn:b", draft.clone(), 0, origin).unwrap();
+            assert_eq!(derived.extension("dssematerial"), None, "{origin:?}");
+            assert_eq!(
+                derived.attribute("correlationid").as_deref(),
+                Some("c"),
+                "{origin:?}"
+            );
+        }
+    }
 }

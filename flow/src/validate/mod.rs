@@ -1,13 +1,13 @@
 //! Step three of half one: may this publisher say this, and does it say what its contract promises?
 //!
 //! *Promise*: nothing enters the log that its own contract does not describe. *Refuses*: a `source` that is not
-//! the publisher's, a type without a contract or with somebody else's, data that the contract's schema does
+//! the publisher's, a signature that none of the source's trusted keys made, a type without a contract or with somebody else's, data that the contract's schema does
 //! not allow, each with the place in the event. *Why here*: last before the log, because it is the dearest
 //! check, and because after the log nobody can be told "no" any more.
 
 use std::time::SystemTime;
 
-use stadtbus_contracts::{Permission, Registry};
+use stadtbus_contracts::{Permission, Registry, Violation};
 use stadtbus_event::{Event, PartnerId, extensions};
 
 use crate::{Refusal, authenticate::Principal};
@@ -15,7 +15,7 @@ use crate::{Refusal, authenticate::Principal};
 /// Checks an event of `principal` and names the contract it was validated against, `<id>@<version>`.
 ///
 /// # Errors
-/// `SB-1306`, `SB-1307`, and as [`contract`].
+/// `SB-1306`, `SB-1307`, `SB-1116` and `SB-1312` for a signature that does not hold or is missing, and as [`contract`].
 pub fn admit(
     registry: &Registry,
     principal: &Principal,
@@ -23,6 +23,9 @@ pub fn admit(
     now: SystemTime,
 ) -> Result<String, Refusal> {
     owns_source(registry, principal, event.source())?;
+    registry
+        .check_signature(&principal.partner, event)
+        .map_err(violated)?;
     contract(registry, principal, event, now)
 }
 
@@ -53,11 +56,15 @@ pub fn promised(
     extensions::check_extensions(event)?;
     match registry.validate(publisher, event, now) {
         Ok(compiled) => Ok(reference(compiled.contract())),
-        Err(violation) => Err(Refusal {
-            pointer: violation.pointer,
-            hint: violation.hint.map(|hint| hint.en.into()),
-            ..Refusal::new(violation.code, violation.detail.en)
-        }),
+        Err(violation) => Err(violated(violation)),
+    }
+}
+
+fn violated(violation: Violation) -> Refusal {
+    Refusal {
+        pointer: violation.pointer,
+        hint: violation.hint.map(|hint| hint.en.into()),
+        ..Refusal::new(violation.code, violation.detail.en)
     }
 }
 

@@ -35,4 +35,5 @@ mod storage;
 mod stream;
 mod subscriptions;
 mod telemetry;
+mod verifiability;
 mod webhook;

@@ -6,7 +6,7 @@ use stadtbus_event::PartnerId;
 
 use super::{Check, Place, at};
 use crate::finding::Text;
-use crate::partner::{Permission, covers};
+use crate::partner::{Partner, Permission, covers};
 
 impl Check<'_> {
     pub(super) fn partners(&mut self) {
@@ -44,6 +44,57 @@ impl Check<'_> {
                     .iter()
                     .flat_map(|s| &s.sources)
                     .map(|p| (&partner.partner, p.as_str())),
+            );
+            self.trusted_sources(&object, partner);
+        }
+    }
+
+    /// Keys are for a partner's own sources, each named once.
+    fn trusted_sources(&mut self, object: &str, partner: &Partner) {
+        let mut sources = HashSet::new();
+        for (i, trusted) in partner.verifiability.iter().enumerate() {
+            let here = format!("/verifiability/{i}/source");
+            self.own_source(&at(object, &here), &partner.partner, &trusted.source);
+            let mut ids = HashSet::new();
+            let twice = trusted.keys.iter().find(|key| !ids.insert(&key.id));
+            let source_twice = (!sources.insert(&trusted.source)).then_some(&trusted.source);
+            for name in source_twice.into_iter().chain(twice.map(|key| &key.id)) {
+                self.error(
+                    "SB-5007",
+                    &at(object, &here),
+                    Text::new(
+                        format!("„{name}“ steht unter „verifiability“ zweimal da."),
+                        format!("`{name}` is given twice under `verifiability`"),
+                    ),
+                    None,
+                );
+            }
+        }
+    }
+
+    /// What a plugin makes has an identity of the bus's and no signature, so it has no place where signatures are due.
+    pub(super) fn unsigned_source(&mut self, place: &Place<'_>, partner: &PartnerId, source: &str) {
+        let trusted = self
+            .city
+            .partners
+            .get(partner)
+            .into_iter()
+            .flat_map(|p| &p.verifiability);
+        let nearest = trusted
+            .filter(|trusted| covers(&trusted.source, source))
+            .max_by_key(|trusted| trusted.source.len());
+        if nearest.is_some_and(|trusted| trusted.required) {
+            self.error(
+                "SB-5005",
+                place,
+                Text::new(
+                    "Ereignisse dieser Quelle müssen signiert sein; was ein Plugin macht, ist es nie.",
+                    "events of this source have to be signed; what a plugin makes never is",
+                ),
+                Some(Text::new(
+                    "Für Plugins eine eigene Quelle nehmen, ohne „required: true“.",
+                    "Give plugins a source of their own, without `required: true`.",
+                )),
             );
         }
     }

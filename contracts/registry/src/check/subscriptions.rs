@@ -161,6 +161,8 @@ impl<'c> Check<'c> {
             &subscription.partner,
             &log.source,
         );
+        let place = at(object, "/sink/log/source");
+        self.unsigned_source(&place, &subscription.partner, &log.source);
         self.publishes(
             object,
             "/sink/log/publishes",
