@@ -7,7 +7,7 @@ use stadtbus_harness::{BusOptions, Receiver, Reply, Request, World};
 use super::{PATH, delete, hook, id, order, ordered, put, refused, with};
 use crate::city::{CityFolder, PURPOSE, TYPE};
 use crate::support::{
-    SOON, changed, event, nothing_more, publish, recipient, sender, take, world, world_with,
+    SOON, changed, event, publish, recipient, sender, take, world, world_with,
 };
 
 #[tokio::test]
