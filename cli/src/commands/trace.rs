@@ -192,7 +192,8 @@ pub(crate) fn sentence(step: &Value) -> String {
     let page = catalogue::find(&text(step, "code"));
     let german = match page {
         _ if !own.is_empty() => own,
-        Some(page) => format!("{} ({detail})", page.title().trim_end_matches('.')),
+        Some(page) if !detail.is_empty() => format!("{}: {detail}", page.title().trim_end_matches('.')),
+        Some(page) => page.title().to_owned(),
         None => detail.clone(),
     };
     t(german, detail)

@@ -163,7 +163,10 @@ async fn json_nested_as_deeply_as_it_may_be_fits_the_stack() {
 #[tokio::test]
 async fn large_events_take_more_memory_and_the_limit_holds() {
     let host = host_in(fresh_dir("large"));
-    let plugin = mapper(&host, "ngn").await;
+    let (mut manifest, component) = guest("mapper");
+    // Memory is to be the limit that is met first, also on a busy machine.
+    manifest.limits.deadline_ms = 1_000;
+    let plugin = host.deploy(&manifest, &component).await.unwrap();
     let of = |bytes: usize| format!(r#"{{"id":"1","note":"{}"}}"#, "x".repeat(bytes));
     let small = run(&plugin, &of(10), None).unwrap().cost.memory_bytes;
     let large = run(&plugin, &of(1_000_000), None).unwrap().cost.memory_bytes;

@@ -213,7 +213,7 @@ async fn a_bad_order_is_told_where_it_is_bad() {
             "attribute",
             with(order(), "/filters", json!([{"exact": {"subjekt": "x"}}])),
             "SB-5006",
-            "/filters/0",
+            "/filters/0/exact/subjekt",
             "Did you mean `subject`?",
         ),
         (

@@ -130,7 +130,7 @@ fn what_is_wrong_is_named_by_code_and_pointer() {
                 json!([{"exact": {"id": "1"}}, {"exact": {"subjekt": "x"}}]),
             )],
             "SB-5006",
-            "/filters/1",
+            "/filters/1/exact/subjekt",
             "Did you mean `subject`?",
         ),
         (
