@@ -10,7 +10,10 @@ use stadtbus_contracts::{DataFilter, DataView};
 use stadtbus_event::Event;
 
 fuzz_target!(|input: &[u8]| {
-    let cut = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let cut = input
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(input.len());
     let (conditions, data) = input.split_at(cut);
     let Ok(filter) = serde_json::from_slice::<DataFilter>(conditions) else {
         return;

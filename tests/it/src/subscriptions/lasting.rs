@@ -6,9 +6,7 @@ use stadtbus_harness::{BusOptions, Receiver, Reply, Request, World};
 
 use super::{PATH, delete, hook, id, order, ordered, put, refused, with};
 use crate::city::{CityFolder, PURPOSE, TYPE};
-use crate::support::{
-    SOON, changed, event, publish, recipient, sender, take, world, world_with,
-};
+use crate::support::{SOON, changed, event, publish, recipient, sender, take, world, world_with};
 
 #[tokio::test]
 async fn what_is_replaced_misses_nothing_and_what_is_deleted_gets_nothing_more() {
