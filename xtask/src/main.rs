@@ -8,6 +8,7 @@
 //! **Refuses.** To be clever about builds: cargo decides what is stale. To need more than cargo, Python 3 and git.
 
 mod conformance;
+mod interop;
 mod lint;
 mod nats;
 mod setup;
@@ -27,6 +28,7 @@ cargo xtask <task>
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
   chaos [ARGS…]                   kill bus and broker under load and count what is missing (ARGS: --smoke …)
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
+  interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all
   setup                           get the broker and the WebAssembly target, build the bus and the plugins
 ";
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
         "conformance" => conformance::run(&shell, &rest),
+        "interop" => interop::run(&shell, &rest),
         "setup" => setup::run(&shell),
         _ => Err(USAGE.to_owned()),
     });

@@ -1,6 +1,6 @@
 //! Running other programs, from the root of the repository.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -36,13 +36,31 @@ impl Shell {
         let mut command = Command::new(program.as_ref());
         command.args(args).current_dir(dir);
         self.offline_env(dir, &mut command);
+        Self::shown(command, &program, args)
+    }
+
+    /// As [`Shell::run_in`], with environment variables, and with the network left to the program.
+    pub(crate) fn run_with<S: AsRef<OsStr>>(
+        &self,
+        dir: &Path,
+        program: impl AsRef<OsStr>,
+        args: &[S],
+        env: &[(&str, OsString)],
+    ) -> Done {
+        let mut command = Command::new(program.as_ref());
+        command.args(args).current_dir(dir);
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+        Self::shown(command, &program, args)
+    }
+
+    fn shown<S: AsRef<OsStr>>(mut command: Command, program: &impl AsRef<OsStr>, args: &[S]) -> Done {
         let status = command
             .status()
             .map_err(|error| format!("{}: {error}", program.as_ref().display()))?;
         if status.success() {
             Ok(())
         } else {
-            Err(format!("{} failed ({status})", line(&program, args)))
+            Err(format!("{} failed ({status})", line(program, args)))
         }
     }
 
