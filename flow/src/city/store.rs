@@ -72,10 +72,18 @@ impl Cities {
         }
         match self.load(digest).await {
             Ok(city) => self.put_in_force(city),
+            // An order whose document another order has replaced already: that one comes next.
+            Err(refusal) if refusal.code == "SB-1505" && self.is_overtaken(digest).await => {
+                tracing::debug!(digest, "A city was replaced before it was read.");
+            }
             Err(refusal) => {
                 tracing::error!(digest, %refusal, "A new city cannot be put in force; the last good one stays.")
             }
         }
+    }
+
+    async fn is_overtaken(&self, digest: &str) -> bool {
+        matches!(self.pointer().await, Ok(Some((pointer, _))) if pointer.digest != digest)
     }
 
     /// The document that is stored under a digest; the one in force here costs no reading.
