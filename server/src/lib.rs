@@ -6,6 +6,7 @@
 mod assemble;
 mod broker;
 mod config;
+mod describe;
 mod http;
 mod telemetry;
 

@@ -50,6 +50,7 @@ pub(crate) fn check(city: &City, places: &Places, now: SystemTime) -> Findings {
         check.contract(contract);
     }
     check.duplicates();
+    check.plugins();
     check.routes();
     for subscription in city.standing_orders() {
         check.subscription(subscription);
@@ -200,6 +201,30 @@ impl<'c> Check<'c> {
                 format!("{owner} already has a subscription of this name"),
             );
             self.error("SB-5007", &at(&format!("subscription {id}"), ""), text, None);
+        }
+    }
+
+    /// What a folder cannot get wrong, but a document from the network can.
+    fn plugins(&mut self) {
+        let city = self.city;
+        for plugin in &city.plugins {
+            let object = format!("plugin {}", plugin.full_name());
+            // The rule of a partner's name is the rule of a plugin's.
+            if PartnerId::parse(&plugin.name).is_err() {
+                let text = Text::new(
+                    "Der Name des Plugins bricht die Regel für Namen.",
+                    "the plugin's name breaks the rule of names",
+                );
+                self.error("SB-5013", &at(&object, "/name"), text, None);
+            }
+            let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            if plugin.digest.len() != 64 || !plugin.digest.bytes().all(hex) {
+                let text = Text::new(
+                    "„digest“ ist keine SHA-256 in kleinen hexadezimalen Ziffern.",
+                    "`digest` is not a SHA-256 in lower-case hexadecimal digits",
+                );
+                self.error("SB-5005", &at(&object, "/digest"), text, None);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use rights::Agreed;
 pub use rights::{Grounds, Permit, Refusal};
 use stadtbus_event::{Event, PartnerId};
 
+use crate::agreement::UsageAgreement;
 use crate::check::{self, Places};
 use crate::city::City;
 use crate::contract::Contract;
@@ -52,7 +53,15 @@ impl CompiledContract {
         self.schema.id.as_deref()
     }
 
-    fn is_valid_at(&self, now: SystemTime) -> bool {
+    /// The agreements in force at `now`, but for partners that must never receive. Looks at all of them.
+    pub fn agreements(&self, now: SystemTime) -> impl Iterator<Item = &UsageAgreement> {
+        let current = move |one: &&UsageAgreement| one.from.begins() <= now && now < one.to.ends();
+        let usage = self.contract.usage.iter().filter(current);
+        usage.filter(|agreement| !self.contract.excluded.contains(&agreement.recipient))
+    }
+
+    /// Whether events are accepted under it at `now`: by its status and its days.
+    pub fn in_force(&self, now: SystemTime) -> bool {
         let (from, to) = self.valid;
         self.contract.status.in_force() && from.is_none_or(|from| from <= now) && to.is_none_or(|to| now < to)
     }
@@ -189,7 +198,7 @@ impl Registry {
                 ),
             ));
         }
-        if !compiled.is_valid_at(now) {
+        if !compiled.in_force(now) {
             return Err(violation(
                 "SB-1205",
                 "/type",

@@ -11,7 +11,7 @@ use stadtbus_plugin_host::Manifest;
 use super::{
     Cities, LiveCity, Order,
     ordered::{Impossible, impossible},
-    store::Pointer,
+    store::{Pointer, compiled},
 };
 use crate::{
     Refusal,
@@ -63,8 +63,9 @@ impl Cities {
     /// Says what a city would change; changes nothing.
     ///
     /// # Errors
-    /// When the broker does not answer.
-    pub async fn plan(&self, city: &City) -> Result<Plan, Refusal> {
+    /// `SB-50xx` for documents that do not fit together, `SB-15xx` when the broker does not answer.
+    pub async fn plan(&self, city: City) -> Result<Plan, Refusal> {
+        compiled(city.clone())?;
         let live = self.live.load_full();
         let mut missing_components = Vec::new();
         for plugin in &city.plugins {
@@ -73,7 +74,7 @@ impl Cities {
             }
         }
         let before = live.as_ref().map(|live| live.registry.city());
-        let next = with_orders(city.clone(), before);
+        let next = with_orders(city, before);
         Ok(Plan {
             changes: stadtbus_contracts::diff(before, &next),
             current: live.as_ref().map(|live| live.digest.clone()).unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use stadtbus_broker::{BrokerError, LogName};
-use stadtbus_contracts::{PluginUse, Registry, Route};
+use stadtbus_contracts::{PluginRef, PluginUse, Registry, Route};
 use stadtbus_event::PartnerId;
 use stadtbus_plugin_host::{Plugin, Tables};
 
@@ -74,9 +74,17 @@ pub struct LiveCity {
     /// Standing orders, in the order of the city.
     pub orders: Vec<Arc<Order>>,
     routes: HashMap<String, LiveRoute>,
+    plugins: Plugins,
 }
 
 impl LiveCity {
+    /// What was made of a plugin, if this city has the very same.
+    pub(super) fn deployed(&self, plugin: &PluginRef) -> Option<Arc<Plugin>> {
+        let same = self.registry.city().plugins.contains(plugin);
+        let name = format!("{}/{}", plugin.partner, plugin.name);
+        self.plugins.get(&name).filter(|_| same).cloned()
+    }
+
     /// A route by its name.
     #[must_use]
     pub fn route(&self, name: &str) -> Option<&LiveRoute> {
@@ -148,7 +156,7 @@ impl Cities {
         &self,
         registry: Registry,
         digest: String,
-        plugins: &Plugins,
+        plugins: Plugins,
     ) -> Result<LiveCity, Refusal> {
         let registry = Arc::new(registry);
         let mut orders = Vec::new();
@@ -157,7 +165,7 @@ impl Cities {
                 Some(used) => Some(
                     self.place(
                         &registry,
-                        plugins,
+                        &plugins,
                         used,
                         &format!("{}.{}", subscription.partner, subscription.subscription),
                     )
@@ -176,7 +184,7 @@ impl Cities {
         let mut routes = HashMap::new();
         for route in registry.city().routes.values() {
             let place = format!("{}.{}", route.partner, route.route);
-            let transform = self.place(&registry, plugins, &route.plugin, &place).await?;
+            let transform = self.place(&registry, &plugins, &route.plugin, &place).await?;
             routes.insert(
                 route.route.clone(),
                 LiveRoute {
@@ -190,6 +198,7 @@ impl Cities {
             registry,
             orders,
             routes,
+            plugins,
         })
     }
 

@@ -31,6 +31,20 @@ pub(super) struct Pointer {
     pub(super) ordered: bool,
 }
 
+/// The documents of a city, checked and compiled: before anything they name is asked for.
+///
+/// # Errors
+/// The first finding, `SB-50xx`.
+pub(super) fn compiled(city: City) -> Result<Registry, Refusal> {
+    Registry::compile(city).map_err(|findings| {
+        let first = findings.iter().next();
+        Refusal::new(
+            first.map_or("SB-5005", |finding| finding.code),
+            first.map(ToString::to_string).unwrap_or_default(),
+        )
+    })
+}
+
 impl Cities {
     /// Loads the city in force, if there is one, and follows every change until the broker is closed.
     ///
@@ -118,11 +132,18 @@ impl Cities {
 
     /// Compiles contracts and plugins; changes nothing.
     pub(super) async fn compile(&self, city: City) -> Result<LiveCity, Refusal> {
-        let digest = city.digest();
+        let registry = compiled(city)?;
         let mut plugins = Plugins::new();
+        let live = self.live.load_full();
         let blobs = self.broker.blobs(COMPONENTS).await?;
-        for plugin in &city.plugins {
+        for plugin in &registry.city().plugins {
             let name = format!("{}/{}", plugin.partner, plugin.name);
+            // What is in force is not fetched again: the broker takes each reading of a blob for a reader that lives on for
+            // a while, and refuses more when orders come one after another.
+            if let Some(deployed) = live.as_ref().and_then(|live| live.deployed(plugin)) {
+                plugins.insert(name, deployed);
+                continue;
+            }
             let component = blobs.get(&plugin.digest).await?;
             let component = component
                 .ok_or_else(|| Refusal::new("SB-5011", format!("The component of {name} is not here.")))?;
@@ -135,14 +156,8 @@ impl Cities {
                 .map_err(|error| Refusal::new(error.code(), format!("{name}: {error}")))?;
             plugins.insert(name, deployed);
         }
-        let registry = Registry::compile(city).map_err(|findings| {
-            let first = findings.iter().next();
-            Refusal::new(
-                first.map_or("SB-5005", |finding| finding.code),
-                first.map(ToString::to_string).unwrap_or_default(),
-            )
-        })?;
-        self.assemble(registry, digest, &plugins).await
+        let digest = registry.digest().to_owned();
+        self.assemble(registry, digest, plugins).await
     }
 
     pub(super) async fn pointer(&self) -> Result<Option<(Pointer, u64)>, Refusal> {

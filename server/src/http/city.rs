@@ -2,40 +2,151 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::HeaderMap,
-};
+use axum::{Json, extract::State, http::HeaderMap};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stadtbus_contracts::City;
 use stadtbus_flow::{Refusal, authenticate::Scope, city::Proposal};
 
-use super::{Problem, Shared, operator, principal};
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Ref, schema::Array},
+};
+
+use super::{
+    Problem, Shared,
+    extract::{Path, Payload},
+    operator, principal,
+};
+use crate::describe::{
+    openapi::schema,
+    params::PluginPath,
+    refusals::{BROKER, CITY, DOCUMENTS, NOT_YET, SCOPE, WHO, refusals},
+};
 
 /// A city and the components that come with it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Proposal)]
 pub(super) struct Body {
+    /// The city.
+    #[schema(schema_with = a_city)]
     city: City,
+    /// Components of its plugins that the bus does not have yet: SHA-256 → base64.
     #[serde(default)]
+    #[schema(schema_with = components)]
     components: BTreeMap<String, String>,
+    /// `PUT`: digest of the city this was planned against; empty for none.
     #[serde(default)]
     expect: String,
 }
 
 /// A plugin to deploy.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Deploy {
+    /// `plugin.yaml` as text.
     manifest: String,
+    /// The WebAssembly component, base64.
+    #[schema(schema_with = base64)]
     component: String,
 }
 
+/// The city in force.
+#[derive(ToSchema)]
+#[schema(as = CurrentCity)]
+#[allow(dead_code, reason = "describes what `current` writes")]
+pub(super) struct Current {
+    /// SHA-256 over the document.
+    digest: String,
+    #[schema(schema_with = a_city)]
+    city: City,
+}
+
+/// What a city would change.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what `plan` writes")]
+pub(super) struct Plan {
+    #[schema(schema_with = changes)]
+    changes: Vec<Value>,
+    /// Digest of the city in force; empty for none. What `PUT` takes as `expect`.
+    current: String,
+    /// Components that must come along, by SHA-256.
+    missing_components: Vec<String>,
+    #[schema(schema_with = orders)]
+    orders: Value,
+}
+
+/// What was put in force.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Applied {
+    /// Digest of the city in force.
+    applied: String,
+}
+
+/// What was deployed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Deployed {
+    /// `partner/name@version`.
+    plugin: String,
+    /// SHA-256 of the component.
+    digest: String,
+    /// `deployed` or `unchanged`.
+    change: &'static str,
+}
+
+fn a_city() -> Ref {
+    schema("City")
+}
+
+fn base64() -> Ref {
+    schema("Base64")
+}
+
+fn components() -> Object {
+    ObjectBuilder::new()
+        .description(Some(
+            "Components of its plugins that the bus does not have yet: SHA-256 → base64.",
+        ))
+        .additional_properties(Some(base64()))
+        .build()
+}
+
+fn orders() -> Ref {
+    schema("PlannedOrders")
+}
+
+fn changes() -> Array {
+    Array::new(schema("Change"))
+}
+
+refusals! {
+    /// Of the city in force.
+    CurrentRefused = &["SB-1402"], WHO, SCOPE, NOT_YET
+}
+refusals! {
+    /// Of a plan.
+    PlanRefused = &["SB-1402", "SB-1102", "SB-1105", "SB-1401"], WHO, SCOPE, BROKER, DOCUMENTS
+}
+refusals! {
+    /// Of a change.
+    ApplyRefused = &["SB-1402", "SB-1102", "SB-1105", "SB-1401"], WHO, SCOPE, BROKER, DOCUMENTS, CITY, &["SB-5016"]
+}
+refusals! {
+    /// Of a plugin.
+    DeployRefused = &["SB-1402", "SB-1102", "SB-1105", "SB-1119", "SB-1401"], WHO, SCOPE, NOT_YET, BROKER, DOCUMENTS, CITY, &["SB-1311", "SB-5016"]
+}
+
 /// `GET /v1/city`
+#[utoipa::path(
+    get, path = "/v1/city", tag = "operators", operation_id = "currentCity",
+    summary = "The city in force",
+    description = "The whole document and its digest.",
+    responses((status = 200, description = "The city.", body = Current), CurrentRefused),
+    security(("bearer" = ["operate"])),
+)]
 pub(super) async fn current(State(bus): Shared, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     operator(&bus, &headers)?;
     let city = bus.cities.current()?;
@@ -45,14 +156,23 @@ pub(super) async fn current(State(bus): Shared, headers: HeaderMap) -> Result<Js
 }
 
 /// `POST /v1/city/plan`
+#[utoipa::path(
+    post, path = "/v1/city/plan", tag = "operators", operation_id = "planCity",
+    summary = "What would this city change?",
+    description = "Changes nothing. Documents that do not fit together are refused; plugins are looked at when the city is put in force. \
+        Subscriptions that partners ordered stay, and those that the city would make impossible are named.",
+    request_body(content = Body, content_type = "application/json"),
+    responses((status = 200, description = "The plan.", body = Plan), PlanRefused),
+    security(("bearer" = ["operate"])),
+)]
 pub(super) async fn plan(
     State(bus): Shared,
     headers: HeaderMap,
-    body: Bytes,
+    Payload(body): Payload,
 ) -> Result<Json<Value>, Problem> {
     operator(&bus, &headers)?;
-    let body = parsed(&body)?;
-    let plan = bus.cities.plan(&body.city).await?;
+    let (body, _) = parsed(&body)?;
+    let plan = bus.cities.plan(body.city).await?;
     Ok(Json(json!({
         "changes": plan.changes, "current": plan.current, "missing_components": plan.missing_components,
         "orders": { "kept": plan.kept, "impossible": plan.impossible },
@@ -60,17 +180,22 @@ pub(super) async fn plan(
 }
 
 /// `PUT /v1/city`
+#[utoipa::path(
+    put, path = "/v1/city", tag = "operators", operation_id = "applyCity",
+    summary = "Put a city in force",
+    description = "Whole or not at all, and only if the city in force is still the one it was planned against (`expect`), subscriptions ordered meanwhile aside. \
+        Ordered subscriptions stay; a city that would make one impossible is refused.",
+    request_body(content = Body, content_type = "application/json"),
+    responses((status = 200, description = "It is in force.", body = Applied), ApplyRefused),
+    security(("bearer" = ["operate"])),
+)]
 pub(super) async fn apply(
     State(bus): Shared,
     headers: HeaderMap,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
+    Payload(body): Payload,
+) -> Result<Json<Applied>, Problem> {
     let by = operator(&bus, &headers)?;
-    let body = parsed(&body)?;
-    let mut components = BTreeMap::new();
-    for (digest, text) in body.components {
-        components.insert(digest, decoded(&text)?);
-    }
+    let (body, components) = parsed(&body)?;
     let proposal = Proposal {
         city: body.city,
         components,
@@ -78,16 +203,27 @@ pub(super) async fn apply(
         by: format!("{}/{}", by.partner, by.system),
     };
     let applied = bus.cities.apply(proposal).await?;
-    Ok(Json(json!({ "applied": applied.digest })))
+    Ok(Json(Applied {
+        applied: applied.digest,
+    }))
 }
 
 /// `PUT /v1/plugins/{partner}/{name}`
+#[utoipa::path(
+    put, path = "/v1/plugins/{partner}/{name}", tag = "integrators", operation_id = "deployPlugin",
+    summary = "Deploy a plugin",
+    description = "Adds it to the city in force, or replaces it there. A partner's publishing systems deploy its own.",
+    params(PluginPath),
+    request_body(content = Deploy, content_type = "application/json"),
+    responses((status = 200, description = "It is in force.", body = Deployed), DeployRefused),
+    security(("bearer" = ["publish"]), ("bearer" = ["operate"])),
+)]
 pub(super) async fn deploy(
     State(bus): Shared,
     Path((partner, name)): Path<(String, String)>,
     headers: HeaderMap,
-    body: Bytes,
-) -> Result<Json<Value>, Problem> {
+    Payload(body): Payload,
+) -> Result<Json<Deployed>, Problem> {
     let by = principal(&bus, &headers)?;
     let own = by.partner.as_str() == partner && by.require_publish().is_ok();
     if !own && by.require(Scope::Operate).is_err() {
@@ -112,14 +248,22 @@ pub(super) async fn deploy(
     } else {
         "deployed"
     };
-    Ok(Json(
-        json!({ "plugin": format!("{partner}/{name}@{}", manifest.version), "digest": digest, "change": change }),
-    ))
+    Ok(Json(Deployed {
+        plugin: format!("{partner}/{name}@{}", manifest.version),
+        digest,
+        change,
+    }))
 }
 
-fn parsed(body: &[u8]) -> Result<Body, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Refusal::new("SB-5002", format!("The city cannot be read: {error}")).into())
+/// The body, and its components as bytes.
+fn parsed(body: &[u8]) -> Result<(Body, BTreeMap<String, Bytes>), Problem> {
+    let mut body: Body = serde_json::from_slice(body)
+        .map_err(|error| Refusal::new("SB-5002", format!("The city cannot be read: {error}")))?;
+    let components = std::mem::take(&mut body.components)
+        .into_iter()
+        .map(|(digest, text)| Ok((digest, decoded(&text)?)))
+        .collect::<Result<_, Problem>>()?;
+    Ok((body, components))
 }
 
 fn decoded(text: &str) -> Result<Bytes, Problem> {

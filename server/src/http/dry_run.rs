@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use axum::{
     Json,
-    extract::{State, rejection::BytesRejection},
+    extract::State,
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
@@ -20,31 +20,70 @@ use stadtbus_flow::{
     journey::{self, DryRun},
     route::Rule,
 };
+use utoipa::{ToSchema, openapi::Ref};
 
-use super::{Shared, orders, orders::Refused, principal};
-use crate::Bus;
+use super::{Shared, extract::Payload, orders, orders::Refused, principal};
+use crate::{
+    Bus,
+    describe::{
+        openapi::schema,
+        refusals::{ALWAYS, DOCUMENTS, NOT_YET, WHO, refusals},
+    },
+};
+
+refusals! {
+    /// Of a dry run: what is wrong with the event as such, or with the order that comes along.
+    TestRefused = ALWAYS, WHO, NOT_YET, DOCUMENTS, &[
+        "SB-1101", "SB-1102", "SB-1103", "SB-1104", "SB-1105", "SB-1106", "SB-1107", "SB-1108", "SB-1109", "SB-1110",
+        "SB-1111", "SB-1113", "SB-1311", "SB-1401", "SB-1403", "SB-1406", "SB-2014",
+    ]
+}
 
 /// An event together with a subscription that is tried and not created.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Trial {
     /// The event in its JSON form.
+    #[schema(schema_with = cloud_event)]
     event: Box<RawValue>,
     /// A subscription as `POST /v1/subscriptions` takes it.
     #[serde(default)]
+    #[schema(schema_with = order)]
     subscription: Option<Box<RawValue>>,
+}
+
+fn cloud_event() -> Ref {
+    schema("CloudEvent")
+}
+
+fn order() -> Ref {
+    schema("SubscriptionOrder")
 }
 
 /// `POST /v1/subscriptions:test`: one event in any mode of the HTTP binding, or as plain JSON an event with a
 /// subscription.
+#[utoipa::path(
+    post, path = "/v1/subscriptions:test", tag = "subscribers", operation_id = "testSubscriptions",
+    summary = "Who would get this event?",
+    description = "The evaluator that delivers says for each of one's own subscriptions what would become of the event, and which clause decides; \
+        the holder of the contract and operators see all of them. Nothing is sent and nothing stored. As plain JSON a subscription may come along \
+        that is tried and not created. Binary mode is understood as in `publishEvents`, too.",
+    request_body(description = "An event, alone or with a subscription.", content(
+        (Trial = "application/json"),
+        (ref("#/components/schemas/CloudEvent") = "application/cloudevents+json"),
+        ("application/cloudevents+protobuf"),
+        ("application/cloudevents+avro"),
+    )),
+    responses((status = 200, description = "What would become of it.", content((ref("#/components/schemas/DryRun") = "application/json"))), TestRefused),
+    security(("bearer" = [])),
+)]
 pub(super) async fn test(
     State(bus): Shared,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Payload(body): Payload,
 ) -> Result<Json<DryRun>, Refused> {
     let by = principal(&bus, &headers)?;
     let city = bus.cities.current()?;
-    let body = body.map_err(|_| Refusal::new("SB-1401", "The body is larger than this bus takes."))?;
     let (event, proposed) = if is_trial(&headers) {
         trial(&by, &city, &body)?
     } else {

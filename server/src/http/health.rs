@@ -11,14 +11,47 @@ use stadtbus_broker::Health;
 use stadtbus_flow::Refusal;
 
 use super::{Problem, Shared, operator, orders};
+use crate::describe::refusals::{ALWAYS, BROKER, SCOPE, WHO, refusals};
+
+refusals! {
+    /// Of `/healthz`.
+    AliveRefused = ALWAYS
+}
+refusals! {
+    /// Of `/metrics`.
+    MetricsRefused = ALWAYS, &["SB-1507"]
+}
+refusals! {
+    /// Of `/v1/status`.
+    StatusRefused = ALWAYS, WHO, SCOPE, BROKER
+}
 
 /// `GET /healthz`: the process lives. It says nothing of the broker, so that a supervisor does not restart a bus
 /// because of a broker that is down.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operators", operation_id = "alive",
+    summary = "Is the process alive?",
+    description = "Says nothing of the broker. Needs no token.",
+    responses((status = 200, description = "It is.", body = String, content_type = "text/plain"), AliveRefused),
+    security(()),
+)]
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// `GET /readyz`: broker up, city in force.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operators", operation_id = "ready",
+    summary = "Can it do its work?",
+    description = "Whether the broker is up and a city is in force. Needs no token.",
+    responses(
+        (status = 200, description = "It can.", body = String, content_type = "text/plain"),
+        (status = 431, description = "`SB-1402`: Headers are too large", content((ref("#/components/schemas/Problem") = "application/problem+json"))),
+        (status = 503, description = "It cannot; the text says why. Or `SB-1407`: Request timed out",
+            content((String = "text/plain"), (ref("#/components/schemas/Problem") = "application/problem+json"))),
+    ),
+    security(()),
+)]
 pub(super) async fn ready(State(bus): Shared) -> Response {
     match bus.readiness() {
         Ok(()) => "ready\n".into_response(),
@@ -27,6 +60,16 @@ pub(super) async fn ready(State(bus): Shared) -> Response {
 }
 
 /// `GET /metrics`: OpenMetrics text.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operators", operation_id = "metrics",
+    summary = "Figures",
+    description = "OpenMetrics text. Needs no token.",
+    responses(
+        (status = 200, description = "The figures.", body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        MetricsRefused,
+    ),
+    security(()),
+)]
 pub(super) async fn metrics(State(bus): Shared) -> Result<Response, Problem> {
     let up = matches!(&*bus.broker.health().borrow(), Health::Up);
     let text = bus
@@ -41,6 +84,13 @@ pub(super) async fn metrics(State(bus): Shared) -> Result<Response, Problem> {
 }
 
 /// `GET /v1/status`: the broker's proof, the city, the lanes.
+#[utoipa::path(
+    get, path = "/v1/status", tag = "operators", operation_id = "status",
+    summary = "What the bus stands on, and what it does",
+    description = "Version, the broker's proof of durability, the city in force, the subscriptions at work in this process.",
+    responses((status = 200, description = "The state.", content((ref("#/components/schemas/Status") = "application/json"))), StatusRefused),
+    security(("bearer" = ["operate"])),
+)]
 pub(super) async fn status(State(bus): Shared, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     operator(&bus, &headers)?;
     let proof = bus.broker.proof().await.map_err(Refusal::from)?;

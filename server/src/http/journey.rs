@@ -1,10 +1,6 @@
 //! "Wo ist mein Ereignis?"
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::HeaderMap,
-};
+use axum::{Json, extract::State, http::HeaderMap};
 use serde::Deserialize;
 use stadtbus_broker::LogName;
 use stadtbus_event::PartnerId;
@@ -14,8 +10,23 @@ use stadtbus_flow::{
     journey::{self, Journey},
 };
 
-use super::{Problem, Shared, principal};
-use crate::Bus;
+use super::{
+    Problem, Shared,
+    extract::{Path, Query},
+    principal,
+};
+use crate::{
+    Bus,
+    describe::{
+        params::{EventPath, PlacePath},
+        refusals::{ALWAYS, BROKER, NOT_YET, PARAMETER, WHO, refusals},
+    },
+};
+
+refusals! {
+    /// Of a journey.
+    JourneyRefused = ALWAYS, WHO, NOT_YET, BROKER, PARAMETER, &["SB-2005"]
+}
 
 /// `?source=`
 #[derive(Deserialize)]
@@ -24,6 +35,18 @@ pub(super) struct Asked {
 }
 
 /// `GET /v1/events/{partner}/{id}/journey`
+#[utoipa::path(
+    get, path = "/v1/events/{partner}/{id}/journey", tag = "publishers", operation_id = "journeyOfEvent",
+    summary = "Where is my event?",
+    description = "What the bus did with an event, and why somebody did not get it. Publisher and operators see every line, a recipient its own; \
+        to everybody else there is no such event.",
+    params(
+        EventPath,
+        ("source" = Option<String>, Query, description = "The event's `source`, where the partner uses one `id` with several."),
+    ),
+    responses((status = 200, description = "The journey.", content((ref("#/components/schemas/Journey") = "application/json"))), JourneyRefused),
+    security(("bearer" = [])),
+)]
 pub(super) async fn by_id(
     State(bus): Shared,
     Path((partner, id)): Path<(String, String)>,
@@ -37,6 +60,14 @@ pub(super) async fn by_id(
 }
 
 /// `GET /v1/journey/{log}/{position}`
+#[utoipa::path(
+    get, path = "/v1/journey/{log}/{position}", tag = "publishers", operation_id = "journeyAtPosition",
+    summary = "Where is the event at this place?",
+    description = "As `journeyOfEvent`, by the place that the receipt names.",
+    params(PlacePath),
+    responses((status = 200, description = "The journey.", content((ref("#/components/schemas/Journey") = "application/json"))), JourneyRefused),
+    security(("bearer" = [])),
+)]
 pub(super) async fn by_position(
     State(bus): Shared,
     Path((log, position)): Path<(String, u64)>,

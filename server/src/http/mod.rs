@@ -3,9 +3,12 @@
 //! Handlers turn a request into one call of the flow and its answer into JSON. Every refusal leaves as a problem
 //! document (RFC 9457) made in one place, [`problem`].
 
+mod api;
 mod city;
 mod dead_letters;
+mod descriptions;
 mod dry_run;
+mod extract;
 mod health;
 mod journey;
 mod orders;
@@ -16,14 +19,15 @@ mod tap;
 
 use std::{sync::Arc, time::Duration};
 
+use api::Api;
 use axum::{
-    Router,
-    extract::{DefaultBodyLimit, Request, State},
+    Extension, Router,
+    extract::{Request, State},
     http::HeaderMap,
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post, put},
 };
+use descriptions::OpenApiText;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -31,9 +35,10 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use problem::Problem;
-use stadtbus_flow::{Refusal, authenticate::Principal, validate};
+use stadtbus_flow::{Limits, Refusal, authenticate::Principal, validate};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::routes;
 
 use crate::Bus;
 
@@ -53,62 +58,78 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 type Shared = State<Arc<Bus>>;
 
-fn routes(bus: Arc<Bus>) -> Router {
-    let body_max = bus.limits.body_bytes_max;
-    let mut router = Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/v1/status", get(health::status));
-    if bus.config.accept {
-        router = router
-            .route("/v1/events", post(publish::events).options(publish::consent))
-            .route("/v1/ingest/{route}", post(publish::raw).options(publish::consent));
+/// All routes with their descriptions, as far as this process serves them.
+fn api(limits: &Limits, accept: bool) -> Api {
+    let mut api = Api::new()
+        .with(routes!(health::alive))
+        .with(routes!(health::ready))
+        .with(routes!(health::metrics))
+        .with(routes!(health::status))
+        .with(routes!(descriptions::openapi))
+        .with(routes!(descriptions::asyncapi));
+    if accept {
+        api = api
+            .with(routes!(publish::events, publish::consent))
+            .with(routes!(publish::raw, publish::raw_consent));
     }
-    let everyday = router
-        .route(
-            "/v1/subscriptions",
-            get(orders::list)
-                .post(orders::create)
-                .options(orders::collection_methods),
-        )
-        .route("/v1/subscriptions:test", post(dry_run::test))
-        .route(
-            "/v1/subscriptions/{id}",
-            get(orders::show)
-                .put(orders::replace)
-                .delete(orders::cancel)
-                .options(orders::methods),
-        )
-        .route("/v1/subscriptions/{id}/receive", post(subscriptions::receive))
-        .route(
-            "/v1/subscriptions/{id}/acknowledge",
-            post(subscriptions::acknowledge),
-        )
-        .route("/v1/subscriptions/{id}/release", post(subscriptions::release))
-        .route("/v1/subscriptions/{id}/reject", post(subscriptions::reject))
-        .route("/v1/subscriptions/{id}/extend", post(subscriptions::extend))
-        .route("/v1/subscriptions/{id}/stream", get(subscriptions::stream))
-        .route("/v1/subscriptions/{id}/pause", post(subscriptions::pause))
-        .route("/v1/subscriptions/{id}/resume", post(subscriptions::resume))
-        .route("/v1/events/{partner}/{id}/journey", get(journey::by_id))
-        .route("/v1/journey/{log}/{position}", get(journey::by_position))
-        .route("/v1/dead-letters", get(dead_letters::list))
-        .route("/v1/dead-letters/{position}", get(dead_letters::show))
-        .route("/v1/dead-letters/retry", post(dead_letters::retry))
-        .route("/v1/tap", get(tap::stream))
-        .layer(DefaultBodyLimit::max(body_max));
-    let admin = Router::new()
-        .route("/v1/city", get(city::current).put(city::apply))
-        .route("/v1/city/plan", post(city::plan))
-        .route("/v1/plugins/{partner}/{name}", put(city::deploy))
-        .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX));
-    everyday
-        .merge(admin)
+    let everyday = api
+        .with(routes!(orders::list, orders::create, orders::collection_methods))
+        .with(routes!(dry_run::test))
+        .with(routes!(
+            orders::show,
+            orders::replace,
+            orders::cancel,
+            orders::methods
+        ))
+        .with(routes!(subscriptions::receive))
+        .with(routes!(subscriptions::acknowledge))
+        .with(routes!(subscriptions::release))
+        .with(routes!(subscriptions::reject))
+        .with(routes!(subscriptions::extend))
+        .with(routes!(subscriptions::stream))
+        .with(routes!(subscriptions::pause))
+        .with(routes!(subscriptions::resume))
+        .with(routes!(journey::by_id))
+        .with(routes!(journey::by_position))
+        .with(routes!(dead_letters::list))
+        .with(routes!(dead_letters::show))
+        .with(routes!(dead_letters::retry))
+        .with(routes!(tap::stream))
+        .bodies_of(limits.body_bytes_max);
+    let admin = Api::new()
+        .with(routes!(city::current, city::apply))
+        .with(routes!(city::plan))
+        .with(routes!(city::deploy))
+        .bodies_of(ADMIN_BODY_BYTES_MAX);
+    everyday.merge(admin)
+}
+
+/// The OpenAPI document of these routes.
+pub(crate) fn described(operations: &utoipa::openapi::OpenApi, limits: &Limits) -> serde_json::Value {
+    let fixed = [
+        ("admin_body_bytes_max", ADMIN_BODY_BYTES_MAX as u64),
+        ("header_bytes_max", HEADERS_ANSWERED_MAX as u64),
+        ("receive_max", subscriptions::RECEIVE_MAX),
+        ("receive_wait_ms_max", subscriptions::WAIT_MS_MAX),
+        ("lease_ms_max", subscriptions::LEASE_MS_MAX),
+        ("handles_max", subscriptions::HANDLES_MAX),
+        (
+            "order_bytes_max",
+            stadtbus_contracts::order::ORDER_BYTES_MAX as u64,
+        ),
+    ];
+    crate::describe::openapi::finish(operations, limits, &fixed)
+}
+
+fn routes(bus: Arc<Bus>) -> Router {
+    let (router, operations) = api(&bus.limits, bus.config.accept).split();
+    let text = OpenApiText(described(&operations, &bus.limits).to_string().into());
+    router
         .fallback(|| async { Problem(Refusal::new("SB-2009", "There is no such path.")) })
         .method_not_allowed_fallback(|| async {
             Problem(Refusal::new("SB-2010", "This path does not take this method."))
         })
+        .layer(Extension(text))
         .layer(middleware::from_fn_with_state(Arc::clone(&bus), in_time))
         .with_state(bus)
 }
@@ -203,4 +224,13 @@ fn operator(bus: &Bus, headers: &HeaderMap) -> Result<Arc<Principal>, Problem> {
     let principal = principal(bus, headers)?;
     principal.require_operate().map_err(Refusal::from)?;
     Ok(principal)
+}
+
+#[cfg(test)]
+pub(crate) use orders::written;
+
+/// The OpenAPI document as a process with these limits serves it.
+#[cfg(test)]
+pub(crate) fn document(limits: &Limits, accept: bool) -> serde_json::Value {
+    described(&api(limits, accept).split().1, limits)
 }

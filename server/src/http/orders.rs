@@ -4,56 +4,127 @@
 //! to a partner, and stays through every later folder.
 
 mod refused;
+mod rules;
 mod shown;
 
-use std::{sync::Arc, time::Duration, time::SystemTime};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::BytesRejection},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use serde::Serialize;
-use stadtbus_contracts::{
-    City, SealedCredential, Sink, Subscription,
-    order::{Draft, Fault, Given, ORDER_BYTES_MAX},
-};
-use stadtbus_event::{PartnerId, SubscriptionId};
+use stadtbus_contracts::order::{Draft, Fault, Given, ORDER_BYTES_MAX};
+use stadtbus_event::PartnerId;
 use stadtbus_flow::{
     Refusal,
     authenticate::{Principal, Scope},
 };
+use utoipa::ToSchema;
 
 pub(super) use refused::Refused;
+use rules::{judged, kept, named, of_no_folder, ordered, put_credential, sealed, tag, too_many};
+#[cfg(test)]
+pub(crate) use shown::written;
 pub(super) use shown::{LaneView, lane_view};
 use shown::{Shown, shown};
 
-use super::{Problem, Shared, principal, subscriptions};
-use crate::Bus;
+use super::{
+    Problem, Shared,
+    extract::{Path, Payload},
+    principal, subscriptions,
+};
+use crate::{
+    Bus,
+    describe::{
+        params::{AnySubscription, Meant, SubscriptionPath},
+        refusals::{ALWAYS, BROKER, CITY, DOCUMENTS, NOT_YET, PARAMETER, SCOPE, WHO, refusals},
+    },
+};
 
 /// How long an answer waits for the lanes to follow what was ordered. What takes longer is in force all the same.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(2);
 
-type Body = Result<Bytes, BytesRejection>;
-
 /// What became of a change inside the city: done, with what is worth a look, or refused for its faults.
 type Judged = Result<Vec<Fault>, Vec<Fault>>;
 
+/// What is ordered; its schema stands with those of other crates' types.
+#[derive(ToSchema)]
+pub(super) struct SubscriptionOrder;
+
+refusals! {
+    /// Of the list.
+    ListRefused = ALWAYS, WHO, BROKER
+}
+refusals! {
+    /// Of the methods of a path.
+    MethodsRefused = ALWAYS, WHO
+}
+refusals! {
+    /// Of one subscription.
+    ShowRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, PARAMETER, &["SB-2001"]
+}
+refusals! {
+    /// Of an order.
+    CreateRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, DOCUMENTS, CITY, &[
+        "SB-1102", "SB-1311", "SB-1401", "SB-1408", "SB-2001", "SB-2014",
+    ]
+}
+refusals! {
+    /// Of another order in the place of one.
+    ReplaceRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, PARAMETER, DOCUMENTS, CITY, &[
+        "SB-1102", "SB-1401", "SB-2001", "SB-2011", "SB-2012", "SB-2014",
+    ]
+}
+refusals! {
+    /// Of a cancellation.
+    CancelRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, PARAMETER, DOCUMENTS, CITY, &["SB-2001", "SB-2011", "SB-2012"]
+}
+
 /// `OPTIONS /v1/subscriptions`
+#[utoipa::path(
+    options, path = "/v1/subscriptions", tag = "subscribers", operation_id = "methodsOfSubscriptions",
+    summary = "Which methods are there?",
+    description = "Of the collection, in `Allow`.",
+    responses(
+        (status = 200, description = "In `Allow`.", headers(("Allow" = String, description = "The methods."))),
+        MethodsRefused,
+    ),
+    security(("bearer" = [])),
+)]
 pub(super) async fn collection_methods(State(bus): Shared, headers: HeaderMap) -> Result<Response, Problem> {
     principal(&bus, &headers)?;
     Ok([(header::ALLOW, "GET, POST, OPTIONS")].into_response())
 }
 
 /// `OPTIONS /v1/subscriptions/{id}`
+#[utoipa::path(
+    options, path = "/v1/subscriptions/{id}", tag = "subscribers", operation_id = "methodsOfSubscription",
+    summary = "Which methods does one subscription have?",
+    description = "Of any subscription, in `Allow`; says nothing of whether there is one of this name.",
+    params(AnySubscription),
+    responses(
+        (status = 200, description = "In `Allow`.", headers(("Allow" = String, description = "The methods."))),
+        MethodsRefused,
+    ),
+    security(("bearer" = [])),
+)]
 pub(super) async fn methods(State(bus): Shared, headers: HeaderMap) -> Result<Response, Problem> {
     principal(&bus, &headers)?;
     Ok([(header::ALLOW, "GET, PUT, DELETE, OPTIONS")].into_response())
 }
 
 /// `GET /v1/subscriptions`: one's own, an operator's all.
+#[utoipa::path(
+    get, path = "/v1/subscriptions", tag = "subscribers", operation_id = "listSubscriptions",
+    summary = "List subscriptions",
+    description = "One's own, those of the city's folder and those ordered here, each with how it stands; an operator's all.",
+    responses((status = 200, description = "The subscriptions.", body = ref("#/components/schemas/ShownSubscriptions")), ListRefused),
+    security(("bearer" = [])),
+)]
 pub(super) async fn list(State(bus): Shared, headers: HeaderMap) -> Result<Json<Vec<Shown>>, Problem> {
     let principal = principal(&bus, &headers)?;
     let all = principal.require(Scope::Operate).is_ok();
@@ -70,6 +141,18 @@ pub(super) async fn list(State(bus): Shared, headers: HeaderMap) -> Result<Json<
 }
 
 /// `GET /v1/subscriptions/{id}`
+#[utoipa::path(
+    get, path = "/v1/subscriptions/{id}", tag = "subscribers", operation_id = "showSubscription",
+    summary = "Show a subscription",
+    description = "What was ordered, in the members of the CloudEvents Subscriptions API, and how it stands.",
+    params(SubscriptionPath),
+    responses(
+        (status = 200, description = "The subscription.", body = ref("#/components/schemas/ShownSubscription"),
+            headers(("ETag" = String, description = "Names this state of it; what `If-Match` takes."))),
+        ShowRefused,
+    ),
+    security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
+)]
 pub(super) async fn show(
     State(bus): Shared,
     Path(id): Path<String>,
@@ -80,7 +163,27 @@ pub(super) async fn show(
 }
 
 /// `POST /v1/subscriptions`
-pub(super) async fn create(State(bus): Shared, headers: HeaderMap, body: Body) -> Result<Response, Refused> {
+#[utoipa::path(
+    post, path = "/v1/subscriptions", tag = "subscribers", operation_id = "createSubscription",
+    summary = "Order a subscription",
+    description = "It is judged by the rules for files, needs a usage agreement in force for each of its types, and is in force when this is \
+        answered: every event accepted from then on is delivered. It belongs to the partner and stays whatever folder is applied later. \
+        Everything that is wrong with it is told at once, in `errors`.",
+    request_body(content = SubscriptionOrder, content_type = "application/json"),
+    responses(
+        (status = 201, description = "It is in force.", body = ref("#/components/schemas/ShownSubscription"), headers(
+            ("Location" = String, description = "Where it is shown from now on."),
+            ("ETag" = String, description = "Names this state of it; what `If-Match` takes."),
+        )),
+        CreateRefused,
+    ),
+    security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
+)]
+pub(super) async fn create(
+    State(bus): Shared,
+    headers: HeaderMap,
+    Payload(body): Payload,
+) -> Result<Response, Refused> {
     let by = orderer(&bus, &headers)?;
     let draft = Draft::read(&bounded(body)?, &by.partner)?;
     may_order_for(&by, &draft.subscription.partner)?;
@@ -120,11 +223,25 @@ pub(super) async fn create(State(bus): Shared, headers: HeaderMap, body: Body) -
 }
 
 /// `PUT /v1/subscriptions/{id}`: the same subscription, ordered differently. Its cursor stays, so nothing is missed.
+#[utoipa::path(
+    put, path = "/v1/subscriptions/{id}", tag = "subscribers", operation_id = "replaceSubscription",
+    summary = "Order it differently",
+    description = "The whole order anew; `id` and `status` in the body are not looked at. Its place in the log stays, so that nothing is missed. \
+        Without `sinkcredential` the credential stays as long as the sink does. What a folder defines is changed there.",
+    params(SubscriptionPath, Meant),
+    request_body(content = SubscriptionOrder, content_type = "application/json"),
+    responses(
+        (status = 200, description = "It is in force.", body = ref("#/components/schemas/ShownSubscription"),
+            headers(("ETag" = String, description = "Names this state of it; what `If-Match` takes."))),
+        ReplaceRefused,
+    ),
+    security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
+)]
 pub(super) async fn replace(
     State(bus): Shared,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Body,
+    Payload(body): Payload,
 ) -> Result<Response, Refused> {
     let order = subscriptions::owned(&bus, &headers, &id)?;
     let by = principal(&bus, &headers)?;
@@ -159,12 +276,21 @@ pub(super) async fn replace(
 }
 
 /// What is left of a subscription.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Cancelled {
+    /// Its name.
     deleted: String,
 }
 
 /// `DELETE /v1/subscriptions/{id}`: nothing more is delivered, and its cursor is forgotten.
+#[utoipa::path(
+    delete, path = "/v1/subscriptions/{id}", tag = "subscribers", operation_id = "cancelSubscription",
+    summary = "Cancel a subscription",
+    description = "Nothing more is delivered, and its place in the log is forgotten. What a folder defines is cancelled there.",
+    params(SubscriptionPath, Meant),
+    responses((status = 200, description = "It is no more.", body = Cancelled), CancelRefused),
+    security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
+)]
 pub(super) async fn cancel(
     State(bus): Shared,
     Path(id): Path<String>,
@@ -225,126 +351,13 @@ fn name(by: &Principal) -> String {
     format!("{}/{}", by.partner, by.system)
 }
 
-/// Gives an order its id: the partner's name, and what nobody can have chosen before.
-fn named(draft: Draft) -> Result<Draft, Refusal> {
-    let random: String = uuid::Uuid::new_v4()
-        .simple()
-        .to_string()
-        .chars()
-        .take(12)
-        .collect();
-    let id = SubscriptionId::parse(&format!("{}-{random}", draft.subscription.partner))
-        .map_err(|error| Refusal::new("SB-5005", error.to_string()))?;
-    Ok(draft.named(id))
-}
-
-fn judged(draft: &Draft, city: &City) -> Judged {
-    let faults = draft.judge(city, SystemTime::now());
-    if faults.iter().any(Fault::refuses) {
-        Err(faults)
-    } else {
-        Ok(faults)
-    }
-}
-
-/// The order as it is stored, if there is one and the caller means this state of it.
-fn ordered(city: &City, id: &str, headers: &HeaderMap) -> Result<Subscription, Refusal> {
-    of_no_folder(city, id)?;
-    let order = city
-        .ordered
-        .get(id)
-        .ok_or_else(|| Refusal::new("SB-2001", "You have no such subscription."))?;
-    if is_meant(headers, &tag(order)) {
-        return Ok(order.clone());
-    }
-    let refusal = Refusal::new("SB-2012", "The subscription was changed since you read it.");
-    Err(refusal.hint(format!("stadtbus subscription show {id}")))
-}
-
-/// `If-Match` (RFC 9110 § 13.1.1); without it any state is meant.
-fn is_meant(headers: &HeaderMap, tag: &str) -> bool {
-    let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
-    let names = |text: &str| text.split(',').map(str::trim).any(|one| one == "*" || one == tag);
-    values.peek().is_none() || values.any(|value| value.to_str().is_ok_and(names))
-}
-
-fn of_no_folder(city: &City, id: &str) -> Result<(), Refusal> {
-    let Some(own) = city.subscriptions.get(id) else {
-        return Ok(());
-    };
-    let file = shown::file(own);
-    Err(Refusal::new(
-        "SB-2011",
-        format!("This subscription is defined in the city's folder, in {file}; it is changed there."),
-    )
-    .hint("stadtbus apply FOLDER"))
-}
-
-/// Names one state of a subscription, its sealed credential included.
-fn tag(subscription: &Subscription) -> String {
-    let bytes = serde_json::to_vec(subscription).unwrap_or_default();
-    let digest: String = stadtbus_contracts::component_digest(&bytes)
-        .chars()
-        .take(32)
-        .collect();
-    format!("\"{digest}\"")
-}
-
-fn bounded(body: Body) -> Result<Bytes, Refusal> {
-    let body = body.map_err(|_| Refusal::new("SB-1401", "The body is larger than this bus takes."))?;
+/// An order is small, whatever else this bus takes.
+fn bounded(body: Bytes) -> Result<Bytes, Refusal> {
     if body.len() > ORDER_BYTES_MAX {
         let detail = format!("A subscription has at most {ORDER_BYTES_MAX} bytes.");
         return Err(Refusal::new("SB-1401", detail));
     }
     Ok(body)
-}
-
-fn too_many(partner: &PartnerId, most: usize) -> Refusal {
-    Refusal::new(
-        "SB-1408",
-        format!("{partner} has ordered {most} subscriptions already; more are not taken."),
-    )
-    .hint("Cancel one, or ask the operators to raise limits.subscriptions_ordered_max.")
-}
-
-/// The credential of an order, sealed. Without a key nothing is kept.
-fn sealed(bus: &Bus, draft: &Draft) -> Result<Option<SealedCredential>, Refusal> {
-    let (Given::New(credential), Sink::Webhook(webhook)) = (&draft.credential, &draft.subscription.sink)
-    else {
-        return Ok(None);
-    };
-    let unsafe_here = |why: &str| {
-        let detail = format!("This bus cannot keep a credential safely: {why}.");
-        Refusal::new("SB-2014", detail)
-            .at("/sinkcredential")
-            .hint("Operators: set credentials.key_file; subscribers: order without a credential, or pull.")
-    };
-    let keeper = bus.cities.keeper().ok_or_else(|| unsafe_here("it has no key"))?;
-    keeper
-        .seal(credential, &draft.subscription.subscription, &webhook.url)
-        .map(Some)
-        .map_err(unsafe_here)
-}
-
-/// The credential that stays where none is given. It was given for one address and goes to no other.
-fn kept(before: &Subscription, after: &Subscription) -> Result<Option<SealedCredential>, Refusal> {
-    let (Sink::Webhook(before), Sink::Webhook(after)) = (&before.sink, &after.sink) else {
-        return Ok(None);
-    };
-    if before.credential.is_some() && before.url != after.url {
-        return Err(Refusal::new(
-            "SB-2014",
-            "The credential was given for another sink; give it again, or null for none.",
-        )
-        .at("/sinkcredential"));
-    }
-    Ok(before.credential.clone())
-}
-
-fn put_credential(subscription: &mut Subscription, credential: Option<SealedCredential>) {
-    if let Sink::Webhook(webhook) = &mut subscription.sink {
-        webhook.credential = credential;
-    }
 }
 
 /// What was answered holds: lanes of this process have followed, so nothing is delivered by an order that is gone.

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::SystemTime};
 
 use axum::{
     body::Body,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -20,10 +20,20 @@ use stadtbus_flow::{
     log,
 };
 
-use super::{Problem, Shared, principal};
+use super::{
+    Problem, Shared,
+    extract::{Query, within},
+    principal,
+};
+use crate::describe::refusals::{BROKER, NOT_YET, PARAMETER, WHO, refusals};
 
 /// Most events one tap shows before it ends.
-const TAP_MAX: usize = 100_000;
+const TAP_MAX: u64 = 100_000;
+
+refusals! {
+    /// Of the tap.
+    TapRefused = &["SB-1402"], WHO, NOT_YET, BROKER, PARAMETER
+}
 
 /// `?type=&partner=&limit=`
 #[derive(Deserialize)]
@@ -31,17 +41,35 @@ pub(super) struct Asked {
     #[serde(rename = "type")]
     ty: Option<String>,
     partner: Option<String>,
-    limit: Option<usize>,
+    limit: Option<u64>,
 }
 
 /// Streams metadata of accepted events. A partner sees its own logs and the types it has agreements for; an
 /// operator sees everything, but no data.
+#[utoipa::path(
+    get, path = "/v1/tap", tag = "operators", operation_id = "tapEvents",
+    summary = "Watch events go by",
+    description = "Server-Sent Events without names: `data` is a JSON object with `log`, `position`, `partner`, `by`, `id`, `source`, `type`, `time`, `bytes`, of what is being accepted from now on. A partner sees its own events and those it has agreements \
+        for, with the event; an operator sees everything, without data. Ends after `limit` events.",
+    params(
+        ("type" = Option<String>, Query, description = "Only events of this type."),
+        ("partner" = Option<String>, Query, description = "Only events of this publisher."),
+        ("limit" = Option<u64>, Query, description = "How many to show; 100000 if absent.", minimum = 1, maximum = 100000),
+    ),
+    responses(
+        (status = 200, description = "The stream.", content(("text/event-stream")),
+            headers(("Cache-Control" = String, description = "`no-store`."))),
+        TapRefused,
+    ),
+    security(("bearer" = [])),
+)]
 pub(super) async fn stream(
     State(bus): Shared,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let principal = principal(&bus, &headers)?;
+    let limit = within("limit", asked.limit.unwrap_or(TAP_MAX), 1, TAP_MAX)?;
     let city = bus.cities.current()?;
     let mut streams = Vec::new();
     for partner in city.publishers() {
@@ -60,13 +88,12 @@ pub(super) async fn stream(
         };
         streams.push(bus.broker.read(&name, options).await.map_err(Refusal::from)?);
     }
-    let limit = asked.limit.unwrap_or(TAP_MAX).min(TAP_MAX);
     let frames = stream::select_all(streams)
         .filter_map(move |record| {
             let line = show(&city, &principal, asked.ty.as_deref(), record);
             async move { line }
         })
-        .take(limit)
+        .take(usize::try_from(limit).unwrap_or(usize::MAX))
         .map(|line| Ok::<_, Infallible>(Bytes::from(line)));
     // A comment at once, so that the client knows that it sees everything from here on.
     let opened = stream::once(async { Ok(Bytes::from_static(b": open\n\n")) });

@@ -22,6 +22,7 @@ mod authentication;
 mod bad_input;
 mod conformance;
 mod dead_letters;
+mod descriptions;
 mod dry_run;
 mod handshake;
 mod journey;

@@ -67,6 +67,8 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     // The bus calls out through one door; the command line has its own client for its own server.
     ("hyper-rustls", &["stadtbus-flow", "stadtbus"]),
     ("axum", &["stadtbus-server"]),
+    ("utoipa", &["stadtbus-server"]),
+    ("utoipa-axum", &["stadtbus-server"]),
     ("clap", &["stadtbus"]),
     ("opentelemetry-otlp", &["stadtbus-server"]),
     ("opentelemetry_sdk", &["stadtbus-server"]),

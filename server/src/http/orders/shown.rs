@@ -137,17 +137,7 @@ pub(super) async fn shown(bus: &Bus, city: &LiveCity, order: &Order) -> Result<S
         None => bus.lanes.sight_elsewhere(order).await.map_err(refused)?,
     };
     let ordered = city.registry.city().ordered.contains_key(order.id());
-    Ok(Shown {
-        subscription: Representation::of(subscription),
-        status: Status {
-            origin: if ordered { Origin::Ordered } else { Origin::Folder },
-            defined_in: (!ordered).then(|| file(subscription)),
-            credential: matches!(&subscription.sink, Sink::Webhook(webhook) if webhook.credential.is_some()),
-            lane: lane.as_ref().map(figures),
-            sight: sight(&seen),
-            warnings: Vec::new(),
-        },
-    })
+    Ok(Shown::of(subscription, ordered, lane.as_ref(), &seen))
 }
 
 fn refused(error: BrokerError) -> Refusal {
@@ -155,6 +145,20 @@ fn refused(error: BrokerError) -> Refusal {
 }
 
 impl Shown {
+    fn of(subscription: &Subscription, ordered: bool, lane: Option<&LaneReport>, seen: &Sight) -> Self {
+        Self {
+            subscription: Representation::of(subscription),
+            status: Status {
+                origin: if ordered { Origin::Ordered } else { Origin::Folder },
+                defined_in: (!ordered).then(|| file(subscription)),
+                credential: matches!(&subscription.sink, Sink::Webhook(webhook) if webhook.credential.is_some()),
+                lane: lane.map(figures),
+                sight: sight(seen),
+                warnings: Vec::new(),
+            },
+        }
+    }
+
     /// The same with what was odd about the order.
     pub(super) fn with(mut self, faults: &[Fault]) -> Self {
         self.status.warnings = faults
@@ -219,4 +223,17 @@ fn time(ms: u64) -> Option<String> {
     let ms = i64::try_from(ms).ok().filter(|ms| *ms > 0)?;
     let at = jiff::Timestamp::from_millisecond(ms).ok()?;
     Some(format!("{at:.3}"))
+}
+
+/// A subscription and its lane as they leave, for the test of their description.
+#[cfg(test)]
+pub(crate) fn written(
+    subscription: &Subscription,
+    ordered: bool,
+    lane: Option<&LaneReport>,
+    seen: &Sight,
+    faults: &[Fault],
+) -> serde_json::Value {
+    let shown = Shown::of(subscription, ordered, lane, seen).with(faults);
+    serde_json::json!({ "shown": shown, "lane": lane.map(lane_view) })
 }
