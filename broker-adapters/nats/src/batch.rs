@@ -41,8 +41,14 @@ impl Ack {
 }
 
 impl Link {
-    /// Sends a batch and waits for the answer to its last message.
-    pub(crate) async fn commit(&self, parts: Vec<Part<'_>>, until: Instant) -> Result<Ack, NoResult> {
+    /// Sends a batch and waits for the answer to its last message, which is only sent when its turn has come: until
+    /// then the server keeps the batch aside.
+    pub(crate) async fn commit(
+        &self,
+        parts: Vec<Part<'_>>,
+        turn: impl Future<Output = ()>,
+        until: Instant,
+    ) -> Result<Ack, NoResult> {
         let standing = self
             .up()
             .map_err(|why| NoResult::Trouble(Trouble::NotSent(why)))?;
@@ -76,6 +82,10 @@ impl Link {
         let Some(last) = last else {
             return Err(NoResult::Unreadable);
         };
+        if tokio::time::timeout_at(until, turn).await.is_err() {
+            let why = "what was sent before has no answer yet".to_owned();
+            return Err(NoResult::Trouble(Trouble::NotSent(why)));
+        }
         match self
             .request(last.subject.into(), Some(last.headers), last.payload, until)
             .await

@@ -155,7 +155,7 @@ impl NatsCells {
             .collect();
         let until = self.link.deadline();
         if writes.len() > 1 {
-            let ack = self.link.commit(parts, until).await?;
+            let ack = self.link.commit(parts, std::future::ready(()), until).await?;
             return ack.first_of(writes.len()).ok_or(NoResult::Unreadable);
         }
         let Some(part) = parts.pop() else {

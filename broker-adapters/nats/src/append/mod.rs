@@ -8,6 +8,7 @@
 //! unavailable, and nothing of it is stored.
 
 mod cost;
+mod turn;
 mod write;
 
 use std::{
@@ -26,7 +27,7 @@ use tokio::{
     time::Instant,
 };
 
-use self::{cost::Costs, write::Writer};
+use self::{cost::Costs, turn::Turns, write::Writer};
 use crate::{link::Link, wire::Extra};
 
 /// Entries waiting for one log.
@@ -37,7 +38,8 @@ const WAITING_KIB_MAX: usize = 32 * 1024;
 const GROUP_MAX: usize = 1000;
 /// Bytes in one group.
 const GROUP_BYTES_MAX: usize = 4 << 20;
-/// Groups being written at the same time: the next is sent while the server still works on the one before.
+/// Groups being written at the same time: the next is sent while the server still works on the one before, and stored
+/// only after that: entries of one call keep their order, also where a group has to be written again.
 const GROUPS_MAX: usize = 2;
 /// A second group is worth it from this size on; started sooner, it would only make the groups smaller.
 const SECOND_GROUP_MIN: usize = 256;
@@ -172,6 +174,7 @@ async fn run(mut jobs: mpsc::Receiver<Job>, writer: Writer) {
     let mut waiting = VecDeque::new();
     let mut arrived = Vec::with_capacity(GROUP_MAX);
     let mut writing = FuturesUnordered::new();
+    let mut turns = Turns::default();
     let mut open = true;
     while open || !writing.is_empty() || !waiting.is_empty() {
         while writing.len() < GROUPS_MAX && !waiting.is_empty() {
@@ -185,7 +188,7 @@ async fn run(mut jobs: mpsc::Receiver<Job>, writer: Writer) {
             let group = next_group(&mut waiting);
             if !group.is_empty() {
                 let way = costs.choose(group.len());
-                writing.push(writer.write(group, way));
+                writing.push(writer.write(group, way, turns.next()));
             }
         }
         tokio::select! {

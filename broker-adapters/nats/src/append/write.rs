@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use stadtbus_broker::{Appended, BrokerError, Entry};
 use tokio::time::Instant;
 
-use super::{Answer, Job, cost::Way};
+use super::{Answer, Job, cost::Way, turn::Turn};
 use crate::{
     api::{self, NoResult},
     batch::{Ack, Part},
@@ -72,13 +72,14 @@ impl Writer {
         }
     }
 
-    pub(super) async fn write(&self, group: Vec<Job>, way: Way) -> Report {
+    pub(super) async fn write(&self, group: Vec<Job>, way: Way, mut turn: Turn) -> Report {
         let start = Instant::now();
         let messages = group.len();
         let left = match way {
             Way::Singly => group,
-            Way::Batch => self.batch(group).await,
+            Way::Batch => self.batch(group, &mut turn).await,
         };
+        turn.comes().await;
         let alone = way == Way::Singly || left.is_empty();
         let smooth = self.singly(left).await && alone;
         Report {
@@ -90,9 +91,9 @@ impl Writer {
     }
 
     /// Writes an atomic batch; answers its jobs, or gives back those that are to be written singly.
-    async fn batch(&self, mut group: Vec<Job>) -> Vec<Job> {
+    async fn batch(&self, mut group: Vec<Job>, turn: &mut Turn) -> Vec<Job> {
         let until = half_way(&group);
-        let answer = self.commit(&group, until).await;
+        let answer = self.commit(&group, turn, until).await;
         if let Ok(ack) = &answer
             && let Some(first) = ack.first_of(group.len())
         {
@@ -135,7 +136,7 @@ impl Writer {
         }
     }
 
-    async fn commit(&self, group: &[Job], until: Instant) -> Result<Ack, NoResult> {
+    async fn commit(&self, group: &[Job], turn: &mut Turn, until: Instant) -> Result<Ack, NoResult> {
         let mut parts = Vec::with_capacity(group.len());
         for Job { entry, extra, .. } in group {
             // What cannot be encoded is answered by itself when the group is written singly.
@@ -147,7 +148,7 @@ impl Writer {
                 payload,
             });
         }
-        self.link.commit(parts, until).await
+        self.link.commit(parts, turn.comes(), until).await
     }
 
     /// Writes each by itself, all on the way at once, and again those whose answer got lost. Says whether all went
