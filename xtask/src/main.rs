@@ -8,6 +8,7 @@
 //! **Refuses.** To be clever about builds: cargo decides what is stale. To need more than cargo, Python 3 and git.
 
 mod conformance;
+mod fuzz;
 mod interop;
 mod lint;
 mod nats;
@@ -29,6 +30,7 @@ cargo xtask <task>
   chaos [ARGS…]                   kill bus and broker under load and count what is missing (ARGS: --smoke …)
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all
+  fuzz [--minutes N] [NAME…]      every fuzz target, each for so many CPU minutes (10); needs cargo-fuzz
   setup                           get the broker and the WebAssembly target, build the bus and the plugins
 ";
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
         "conformance" => conformance::run(&shell, &rest),
         "interop" => interop::run(&shell, &rest),
+        "fuzz" => fuzz::run(&shell, &rest),
         "setup" => setup::run(&shell),
         _ => Err(USAGE.to_owned()),
     });

@@ -44,7 +44,7 @@ pub(crate) struct Requirement {
     belongs: Option<String>,
 }
 
-/// `[--table | --results FILE]`
+/// `[--table | --results FILE…]`
 pub(crate) fn run(shell: &Shell, args: &[String]) -> Done {
     let requirements = requirements(&fs::read_to_string(shell.root.join(REQUIREMENTS)).map_err(text)?)?;
     let sources = crate::lint::sources(shell)?;
@@ -53,12 +53,19 @@ pub(crate) fn run(shell: &Shell, args: &[String]) -> Done {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let results = match words.as_slice() {
         ["--table"] => None,
-        ["--results", file] => Some(Results::of_junit(&fs::read_to_string(file).map_err(text)?)),
+        ["--results", files @ ..] if !files.is_empty() => {
+            // Reports of several runs are one report.
+            let reports: Done<String> = files
+                .iter()
+                .map(|file| fs::read_to_string(file).map_err(text))
+                .collect();
+            Some(Results::of_junit(&reports?))
+        }
         [] => {
             setup::run(shell)?;
             Some(results::run(shell, covered.values().flatten())?)
         }
-        _ => return Err("cargo xtask conformance [--table | --results JUNIT_FILE]".to_owned()),
+        _ => return Err("cargo xtask conformance [--table | --results JUNIT_FILE…]".to_owned()),
     };
     let kit = kit_cases(shell);
     print(&requirements, &covered, &suite_cases(&sources), results.as_ref());
@@ -214,7 +221,9 @@ fn print(
         for test in tests {
             by_package.entry(&test.package).or_default().push(&test.name);
         }
-        for (package, names) in by_package {
+        for (package, mut names) in by_package {
+            names.sort_unstable();
+            names.dedup();
             println!("    {package}: {}", names.join(", "));
         }
         if let Some(count) = cases.get(&one.id) {

@@ -73,13 +73,15 @@ fn a_longer_id_is_another() {
 fn reports_are_read() {
     let xml = r#"<testsuites><testsuite name="a::t"><testcase name="m::one" classname="a::t" time="1"></testcase>
         <testcase name="two" classname="a" time="1"><failure message="x"/></testcase>
-        <testcase name="n::one" classname="a" time="1"/></testsuite></testsuites>"#;
+        <testcase name="n::one" classname="a" time="1"/></testsuite>
+        <testsuite name="b"><testcase classname="b" name="four"/></testsuite></testsuites>"#;
     let results = Results::of_junit(xml);
     let of = |name| results.of(&Test::new("a", name));
     assert_eq!(
         (of("one"), of("two"), of("three")),
         (Status::Passed, Status::Failed, Status::Missing)
     );
+    assert_eq!(results.of(&Test::new("b", "four")), Status::Passed);
     assert_eq!(
         results.worst(&[Test::new("a", "one"), Test::new("a", "three")]),
         Status::Missing
