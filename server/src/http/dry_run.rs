@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use stadtbus_contracts::{Severity, order::Draft};
 use stadtbus_event::Event;
@@ -47,9 +47,14 @@ pub(super) struct Trial {
     #[schema(schema_with = cloud_event)]
     event: Box<RawValue>,
     /// A subscription as `POST /v1/subscriptions` takes it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[schema(schema_with = order)]
     subscription: Option<Box<RawValue>>,
+}
+
+/// What is given is an order: `null` is none, and to be refused as such, not a member left out.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 fn cloud_event() -> Ref {

@@ -285,6 +285,13 @@ async fn an_order_is_tried_without_being_placed_and_an_event_in_any_mode() {
         "SB-1311",
         "/subscription/config/partner",
     );
+    let null = json!({"event": event("p-1", 1), "subscription": null});
+    let answer = amt.post(PATH, &null).await.unwrap();
+    assert!(
+        (400..500).contains(&answer.status) && answer.text().contains("/subscription"),
+        "{}",
+        answer.text()
+    );
     let without = json!({"event": changed(event("p-1", 1), "id", Value::Null)});
     let answer = amt.post(PATH, &without).await.unwrap();
     assert!(

@@ -1,4 +1,4 @@
-//! What the crate costs per event of 1 KiB, in microseconds, beside the SDK where that can do the same: `cargo run --release -p stadtbus-event --example cost`.
+//! What the crate costs per event of 1 KiB, in microseconds, beside the SDK where that can do the same: `cargo run --release -p stadtbus-event --example codec_cost`.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::hint::black_box;

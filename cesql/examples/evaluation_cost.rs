@@ -1,4 +1,4 @@
-//! What evaluating a filter costs, in nanoseconds: `cargo run --release -p cloudevents-sql --example cost`.
+//! What evaluating a filter costs, in nanoseconds: `cargo run --release -p cloudevents-sql --example evaluation_cost`.
 //!
 //! The event and the filters are those of a city: an outage of 31,200 households. Beside it stands what validating the
 //! same event against a JSON Schema costs in the same run, which a bus does once for each event.
