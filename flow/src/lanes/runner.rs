@@ -57,13 +57,16 @@ impl Runner {
                 self.due.hand_to(&*self.broker, &self.lane).await;
             }
             self.take_more(&mut carrying);
-            let retry = self.lane.next_retry();
+            let retry = self
+                .lane
+                .next_retry()
+                .filter(|at| self.carries() || *at > Instant::now());
             tokio::select! {
                 () = self.stop.cancelled() => break,
                 () = &mut work => {}
                 Some(()) = carrying.next(), if !carrying.is_empty() => {}
                 Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
-                () = at(retry), if retry.is_some() && carrying.len() < self.width() => {}
+                () = at(retry), if retry.is_some() && carrying.len() < self.width() => self.lane.work.notify_waiters(),
                 _ = tend.tick(), if self.lane.has_leases() => self.end_leases().await,
             }
         }
@@ -87,6 +90,12 @@ impl Runner {
         )
         .await;
         log
+    }
+
+    /// Whether this task takes what is due. If not (receivers do, or the lane is paused), what became due waits for
+    /// somebody else, and the runner must not.
+    fn carries(&self) -> bool {
+        !self.lane.order.hands_out_untransformed() && self.lane.paused().is_none()
     }
 
     /// How many groups may be carried at one time.
