@@ -93,6 +93,13 @@ impl DueIndex {
         }
     }
 
+    /// Takes back what a lane had been given and leaves behind: the reader does not come by there again.
+    pub(super) fn take_back(&self, key: &str, left: BTreeSet<Position>) {
+        if !left.is_empty() {
+            self.positions().entry(key.to_owned()).or_default().extend(left);
+        }
+    }
+
     /// Gives a lane what is due for it, as it has room.
     pub(super) async fn hand_to(&self, broker: &dyn Broker, lane: &Lane) {
         let key = lane.order.key();

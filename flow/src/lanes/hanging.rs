@@ -1,6 +1,6 @@
 //! How a lane moves between the shared reader and its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stadtbus_broker::{LogName, Position};
 
@@ -95,6 +95,12 @@ impl Lane {
     pub(super) fn collect_facts(&self, least: usize) -> Option<Vec<Fact>> {
         let mut state = self.state();
         (state.facts.len() >= least).then(|| std::mem::take(&mut state.facts))
+    }
+
+    /// The due retries that it was given and whose records are not removed.
+    pub(super) fn due_left(&self) -> BTreeSet<Position> {
+        let state = self.state();
+        state.due_open.iter().chain(&state.due_done).copied().collect()
     }
 
     /// Takes back facts that could not be written.

@@ -198,6 +198,10 @@ impl Ledger {
                 }
                 Err(BrokerError::Conflict(_)) => {
                     tracing::error!(subscription = %lane.order.id(), "Another process wrote this lane's cursor; the lane is let go.");
+                    lane.give_back(Collected {
+                        facts: Vec::new(),
+                        ..one
+                    });
                     lost.push(lane);
                 }
                 Err(error) => {

@@ -190,10 +190,14 @@ impl Lanes {
     pub(super) async fn stop_lane(&self, key: &str, ours: bool) {
         self.halt(key).await;
         let working = self.working().remove(key);
-        if let (Some(working), true) = (working, ours) {
+        let Some(Working { lane, .. }) = working else {
+            return;
+        };
+        if ours {
             let feeds = self.feeds().clone();
-            self.ledger.flush(&[working.lane], &feeds, true).await;
+            self.ledger.flush(&[Arc::clone(&lane)], &feeds, true).await;
         }
+        self.due.take_back(key, lane.due_left());
     }
 
     /// Lets a lane's deliveries under way end; it takes no more.
