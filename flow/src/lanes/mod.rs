@@ -214,6 +214,8 @@ impl Lanes {
         let feeds = self.feeds().clone();
         for lost in self.ledger.flush(&self.lanes_at_work(), &feeds, all).await {
             self.stop_lane(&lost.order.key(), false).await;
+            // It may have been our own write, whose answer was lost: if the lease is still ours, the lane starts again.
+            self.complete.store(false, Ordering::Relaxed);
         }
     }
 
