@@ -94,6 +94,12 @@ impl Leases {
         self.held.contains_key(&group) && self.renewed.elapsed() < self.ttl
     }
 
+    /// Whether everything held is known to be ours. If not, the next renewal says.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        self.held.is_empty() || self.renewed.elapsed() < self.ttl
+    }
+
     /// Renews what is held, takes what is free up to the fair share, and gives back what is above it.
     pub async fn tick(&mut self) -> Vec<LeaseChange> {
         let mut changes = self.renew().await;
@@ -238,6 +244,8 @@ impl Leases {
     }
 
     fn lose_all(&mut self) -> Vec<LeaseChange> {
+        // What is gained from now on is as fresh as if nothing had been held.
+        self.renewed = Instant::now();
         std::mem::take(&mut self.held)
             .into_keys()
             .map(LeaseChange::Lost)

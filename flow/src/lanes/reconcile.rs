@@ -28,7 +28,7 @@ impl Lanes {
     /// Brings the lanes in line with the city and the leases, and publishes the routing table.
     pub(super) async fn reconcile(&self) {
         let Ok(city) = self.cities.current() else { return };
-        let wanted = self.wanted(&city).await;
+        let (wanted, mut complete) = self.wanted(&city).await;
         let keys: BTreeSet<String> = wanted.iter().map(|order| order.key()).collect();
         let stale: Vec<String> = self
             .working()
@@ -45,7 +45,6 @@ impl Lanes {
             self.stop_lane(&key, true).await;
         }
         let mut fresh = Vec::new();
-        let mut complete = true;
         for order in &wanted {
             if self.working().contains_key(&order.key()) {
                 continue;
@@ -70,13 +69,16 @@ impl Lanes {
         self.followed.send_replace(city.digest.clone());
     }
 
-    async fn wanted(&self, city: &LiveCity) -> Vec<Arc<Order>> {
+    /// The orders that are ours to carry out, and whether that is known for all of them.
+    async fn wanted(&self, city: &LiveCity) -> (Vec<Arc<Order>>, bool) {
         let leases = self.leases.lock().await;
-        city.orders
+        let ours = city
+            .orders
             .iter()
             .filter(|order| leases.holds(lease::group_of(&order.key(), self.limits.lease_groups)))
             .cloned()
-            .collect()
+            .collect();
+        (ours, leases.is_sure())
     }
 
     async fn prepare(&self, city: &LiveCity, order: &Arc<Order>) -> Result<Arc<Lane>, BrokerError> {
