@@ -19,7 +19,7 @@ use crate::{
     lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause},
     log::{DEAD_LOG, RETRY_LOG},
     transform::TransformError,
-    written::{from_millis, millis_now, rfc3339},
+    written::{from_millis, millis, millis_now, rfc3339},
 };
 
 impl Dispatcher {
@@ -124,7 +124,9 @@ impl Dispatcher {
             payload: serde_json::to_vec(&retry)
                 .map_err(|error| BrokerError::Refused(error.to_string()))?
                 .into(),
-            message_id: Some(format!("{key}.{}", item.attempts)),
+            // Never that of an earlier schedule: an event that is read again after a crash counts its attempts anew, and
+            // what it leaves behind must not be taken for a repeat of what was over long ago.
+            message_id: Some(format!("{key}.{}.{}", item.attempts, millis(at))),
         };
         self.broker
             .schedule(
