@@ -34,6 +34,8 @@ pub struct Ledger {
     cursors: Arc<dyn Cells>,
     settled: LogName,
     retries: LogName,
+    /// One writes at a time: while facts of one flush are on their way, another must not write the cursor that passes them.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Ledger {
@@ -48,6 +50,7 @@ impl Ledger {
             cursors,
             settled: LogName::new(SETTLED_LOG)?,
             retries: LogName::new(RETRY_LOG)?,
+            turn: tokio::sync::Mutex::default(),
         })
     }
 
@@ -75,6 +78,7 @@ impl Ledger {
         feeds: &BTreeMap<LogName, Arc<Feed>>,
         all: bool,
     ) -> Vec<Arc<Lane>> {
+        let _turn = self.turn.lock().await;
         let level_at = feeds
             .iter()
             .map(|(log, feed)| (log.clone(), feed.position()))
@@ -96,6 +100,7 @@ impl Ledger {
     /// Writes the facts of lanes that have gathered many, and no cursor: what waits for the next flush must not
     /// take memory in proportion to how fast receivers are.
     pub async fn relieve(&self, lanes: &[Arc<Lane>]) {
+        let _turn = self.turn.lock().await;
         let full: Vec<_> = lanes
             .iter()
             .filter_map(|lane| Some((Arc::clone(lane), lane.collect_facts(FACTS_MANY)?)))
