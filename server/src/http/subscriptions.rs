@@ -3,7 +3,7 @@
 mod pull;
 mod stream;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -19,7 +19,10 @@ use stadtbus_flow::{
     city::Order,
     lanes::{Lane, Pause, pauses},
 };
-use utoipa::ToSchema;
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{self, HeaderBuilder, ObjectBuilder, RefOr, ResponseBuilder, schema::Type},
+};
 
 pub(super) use self::{pull::*, stream::*};
 use super::{Problem, Shared, extract::Path, principal};
@@ -122,13 +125,30 @@ fn takes(order: &Order, sink: &Sink) -> Result<(), Problem> {
     )))
 }
 
+/// What answers [`Place::There`].
+struct Elsewhere;
+
+impl IntoResponses for Elsewhere {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let place = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some("Where."))
+            .build();
+        let response = ResponseBuilder::new()
+            .description("Another process serves this subscription; repeat the call there.")
+            .header("Location", place)
+            .build();
+        BTreeMap::from([("307".to_owned(), RefOr::T(response))])
+    }
+}
+
 enum Place {
     Here(Arc<Lane>),
     There(Response),
 }
 
-/// The lane, or the process that has it.
-async fn here(bus: &Bus, order: &Order) -> Result<Place, Problem> {
+/// The lane, or the way to the process that has it, where the same `call` is to be repeated.
+async fn here(bus: &Bus, order: &Order, call: &str) -> Result<Place, Problem> {
     if let Some(lane) = bus.lanes.lane(order.id().as_str()) {
         return Ok(Place::Here(lane));
     }
@@ -137,7 +157,7 @@ async fn here(bus: &Bus, order: &Order) -> Result<Place, Problem> {
         .filter(|holder| holder.member != bus.lanes.member())
         .and_then(|holder| holder.url);
     if let Some(url) = elsewhere
-        && let Ok(location) = HeaderValue::from_str(&format!("{url}/v1/subscriptions/{}/receive", order.id()))
+        && let Ok(location) = HeaderValue::from_str(&format!("{url}/v1/subscriptions/{}/{call}", order.id()))
     {
         return Ok(Place::There(
             (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stadtbus_harness::{Client, Receiver, World, eventually};
+use stadtbus_harness::{Bus, BusOptions, Client, Receiver, World, eventually};
 
 use crate::city::{CityFolder, QUICK};
 use crate::support::{
@@ -214,6 +214,35 @@ async fn two_receivers_share_the_work() {
     all.dedup();
     assert_eq!(all.len(), 40, "no event is leased twice at a time");
     drop(world);
+}
+
+#[tokio::test]
+async fn a_process_without_the_subscription_sends_each_call_to_the_one_that_has_it() {
+    let (world, amt) = pulled(1).await;
+    let options = BusOptions {
+        env: vec![("STADTBUS_DISPATCH".to_owned(), "false".to_owned())],
+        ..BusOptions::default()
+    };
+    let (dir, nats) = (world.dir().join("other"), &world.nats);
+    let other = Bus::start(&dir, &nats.url(), &nats.monitor(), &world.issuer, &options)
+        .await
+        .unwrap();
+    let there = other.client(amt.token());
+    for call in ["receive", "acknowledge", "release", "reject", "extend"] {
+        let body = if call == "receive" {
+            json!({})
+        } else {
+            json!({"handles": []})
+        };
+        let path = format!("/v1/subscriptions/amt-pull/{call}");
+        let answer = there.post(&path, &body).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.header("location").to_owned()),
+            (307, format!("{}{path}", world.bus.base())),
+            "{call}: {}",
+            answer.text()
+        );
+    }
 }
 
 #[tokio::test]

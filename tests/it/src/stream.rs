@@ -1,9 +1,10 @@
 //! The live stream (SSE), and the tap for those who look after it.
 
 use serde_json::json;
+use stadtbus_harness::{Failure, eventually};
 
 use crate::city::{CityFolder, TYPE};
-use crate::support::{SOON, event, publish, recipient, sender, world};
+use crate::support::{LATER, SOON, changed, event, list, publish, recipient, sender, world};
 
 #[tokio::test]
 async fn a_stream_shows_events_as_they_come_and_goes_on_after_the_last_seen() {
@@ -33,6 +34,41 @@ async fn a_stream_shows_events_as_they_come_and_goes_on_after_the_last_seen() {
         next = again.next(SOON).await.unwrap().json()["id"].clone();
     }
     assert_eq!(next, json!("st-3"));
+}
+
+#[tokio::test]
+async fn what_breaks_its_connection_as_often_as_it_may_be_tried_is_a_dead_letter() {
+    let city = CityFolder::new();
+    city.subscribe("amt-strom", "sink: {sse: {}}\ndelivery: {attempts_max: 1}");
+    let world = world(&city).await;
+    let (sender, amt) = (sender(&world).await, recipient(&world).await);
+    // More than the connection takes without being read.
+    let long = "z".repeat(50_000);
+    for n in 0..100 {
+        publish(
+            &sender,
+            &changed(event(&format!("br-{n}"), n), "note", json!(long)),
+        )
+        .await;
+    }
+    let stream = amt
+        .stream("/v1/subscriptions/amt-strom/stream", None)
+        .await
+        .unwrap();
+    drop(stream);
+    let letter = eventually(LATER, "a dead letter", || async {
+        let answer = amt
+            .get("/v1/dead-letters?subscription=amt-strom")
+            .await?
+            .expect(200)?;
+        list(&answer)
+            .first()
+            .cloned()
+            .ok_or_else(|| Failure::new(answer.text()))
+    })
+    .await
+    .unwrap();
+    assert!(letter.to_string().contains("SB-3008"), "{letter}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use stadtbus_contracts::Sink;
 use stadtbus_flow::lanes::Settlement;
 use utoipa::{ToSchema, openapi::Ref};
 
-use super::{Answer, Place, here, owned, parsed, takes};
+use super::{Answer, Elsewhere, Place, here, owned, parsed, takes};
 use crate::{
     describe::{
         openapi::schema,
@@ -138,8 +138,7 @@ refusals! {
     request_body(content = Option<Receive>, description = "What is asked for; an empty body asks for the defaults.", content_type = "application/json"),
     responses(
         (status = 200, description = "Events on loan, or none.", body = Received),
-        (status = 307, description = "Another process serves this subscription; repeat the call there.",
-            headers(("Location" = String, description = "Where."))),
+        Elsewhere,
         ReceiveRefused,
     ),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -160,7 +159,7 @@ pub(in crate::http) async fn receive(
     let wait = Duration::from_millis(field_within("wait_ms", ask.wait_ms, 0, WAIT_MS_MAX)?);
     let lease = Duration::from_millis(field_within("lease_ms", ask.lease_ms, 1, LEASE_MS_MAX)?);
     takes(&order, &Sink::Pull {})?;
-    let lane = match here(&bus, &order).await? {
+    let lane = match here(&bus, &order, "receive").await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };
@@ -192,8 +191,7 @@ fn raw(json: &[u8]) -> Box<RawValue> {
     request_body(content = Handles, content_type = "application/json"),
     responses(
         (status = 200, description = "What became of the handles.", body = Settled),
-        (status = 307, description = "Another process serves this subscription; repeat the call there.",
-            headers(("Location" = String, description = "Where."))),
+        Elsewhere,
         SettleRefused,
     ),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -204,7 +202,10 @@ pub(in crate::http) async fn acknowledge(
     headers: HeaderMap,
     body: Payload,
 ) -> Answer {
-    settle(state, id, headers, body, |_| Settlement::Acknowledge).await
+    settle("acknowledge", state, id, headers, body, |_| {
+        Settlement::Acknowledge
+    })
+    .await
 }
 
 /// `POST /v1/subscriptions/{id}/release`
@@ -216,8 +217,7 @@ pub(in crate::http) async fn acknowledge(
     request_body(content = Handles, content_type = "application/json"),
     responses(
         (status = 200, description = "What became of the handles.", body = Settled),
-        (status = 307, description = "Another process serves this subscription; repeat the call there.",
-            headers(("Location" = String, description = "Where."))),
+        Elsewhere,
         SettleRefused,
     ),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -228,7 +228,7 @@ pub(in crate::http) async fn release(
     headers: HeaderMap,
     body: Payload,
 ) -> Answer {
-    settle(state, id, headers, body, |ask| {
+    settle("release", state, id, headers, body, |ask| {
         Settlement::Release(Duration::from_millis(ask.delay_ms.unwrap_or(0)))
     })
     .await
@@ -243,8 +243,7 @@ pub(in crate::http) async fn release(
     request_body(content = Handles, content_type = "application/json"),
     responses(
         (status = 200, description = "What became of the handles.", body = Settled),
-        (status = 307, description = "Another process serves this subscription; repeat the call there.",
-            headers(("Location" = String, description = "Where."))),
+        Elsewhere,
         SettleRefused,
     ),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -255,7 +254,7 @@ pub(in crate::http) async fn reject(
     headers: HeaderMap,
     body: Payload,
 ) -> Answer {
-    settle(state, id, headers, body, |ask| {
+    settle("reject", state, id, headers, body, |ask| {
         Settlement::Reject(plain(ask.reason.as_deref()))
     })
     .await
@@ -270,8 +269,7 @@ pub(in crate::http) async fn reject(
     request_body(content = Handles, content_type = "application/json"),
     responses(
         (status = 200, description = "What became of the handles.", body = Settled),
-        (status = 307, description = "Another process serves this subscription; repeat the call there.",
-            headers(("Location" = String, description = "Where."))),
+        Elsewhere,
         SettleRefused,
     ),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -282,13 +280,14 @@ pub(in crate::http) async fn extend(
     headers: HeaderMap,
     body: Payload,
 ) -> Answer {
-    settle(state, id, headers, body, |ask| {
+    settle("extend", state, id, headers, body, |ask| {
         Settlement::Extend(Duration::from_millis(ask.lease_ms.unwrap_or(LEASE_MS)))
     })
     .await
 }
 
 async fn settle(
+    call: &str,
     State(bus): Shared,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -301,7 +300,7 @@ async fn settle(
     field_within("handles", ask.handles.len() as u64, 0, HANDLES_MAX)?;
     field_within("delay_ms", ask.delay_ms.unwrap_or(0), 0, LEASE_MS_MAX)?;
     field_within("lease_ms", ask.lease_ms.unwrap_or(LEASE_MS), 1, LEASE_MS_MAX)?;
-    let lane = match here(&bus, &order).await? {
+    let lane = match here(&bus, &order, call).await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };

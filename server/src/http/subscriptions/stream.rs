@@ -13,10 +13,11 @@ use futures_util::stream;
 use stadtbus_contracts::Sink;
 use stadtbus_flow::{
     deliver::sse,
+    dispatch::Dispatcher,
     lanes::{Lane, Settlement},
 };
 
-use super::{Answer, LEASE_MS_MAX, Place, here, owned, takes};
+use super::{Answer, Elsewhere, LEASE_MS_MAX, Place, here, owned, takes};
 use crate::{
     describe::{
         params::SubscriptionPath,
@@ -46,8 +47,7 @@ refusals! {
     responses(
         (status = 200, description = "The stream.", content(("text/event-stream")),
             headers(("Cache-Control" = String, description = "`no-store`."))),
-        (status = 307, description = "Another process serves this subscription; repeat the call there.",
-            headers(("Location" = String, description = "Where."))),
+        Elsewhere,
         StreamRefused,
     ),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -59,37 +59,42 @@ pub(in crate::http) async fn stream(
 ) -> Answer {
     let order = owned(&bus, &headers, &id)?;
     takes(&order, &Sink::Sse {})?;
-    let lane = match here(&bus, &order).await? {
+    let lane = match here(&bus, &order, "stream").await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };
-    let frames = stream::unfold((lane, None::<Handed>), |(lane, written)| async move {
-        // Being asked for more means that the connection took what was given before. A connection that breaks
-        // drops this state instead, and with it the guard, which gives the events back.
-        if let Some(written) = written {
-            lane.settle_handles(&written.keep(), &Settlement::Acknowledge);
+    let dispatcher = Arc::clone(&bus.dispatcher);
+    let frames = stream::unfold((lane, None::<Handed>), move |(lane, written)| {
+        let dispatcher = Arc::clone(&dispatcher);
+        async move {
+            // Being asked for more means that the connection took what was given before. A connection that breaks
+            // drops this state instead, and with it the guard, which gives the events back.
+            if let Some(written) = written {
+                lane.settle_handles(&written.keep(), &Settlement::Acknowledge);
+            }
+            let handed = lane
+                .receive(STREAM_CHUNK, STREAM_WAIT, Duration::from_millis(LEASE_MS_MAX))
+                .await;
+            let mut frame = Vec::new();
+            let mut handles = Vec::with_capacity(handed.len());
+            for one in handed {
+                frame.extend_from_slice(&sse::encode(
+                    &one.logged.event,
+                    &one.logged.log,
+                    one.logged.position,
+                ));
+                handles.push(one.handle);
+            }
+            if frame.is_empty() {
+                frame.extend_from_slice(&sse::KEEP_ALIVE);
+            }
+            let written = Handed {
+                lane: Arc::clone(&lane),
+                dispatcher,
+                handles,
+            };
+            Some((Ok::<_, Infallible>(Bytes::from(frame)), (lane, Some(written))))
         }
-        let handed = lane
-            .receive(STREAM_CHUNK, STREAM_WAIT, Duration::from_millis(LEASE_MS_MAX))
-            .await;
-        let mut frame = Vec::new();
-        let mut handles = Vec::with_capacity(handed.len());
-        for one in handed {
-            frame.extend_from_slice(&sse::encode(
-                &one.logged.event,
-                &one.logged.log,
-                one.logged.position,
-            ));
-            handles.push(one.handle);
-        }
-        if frame.is_empty() {
-            frame.extend_from_slice(&sse::KEEP_ALIVE);
-        }
-        let written = Handed {
-            lane: Arc::clone(&lane),
-            handles,
-        };
-        Some((Ok::<_, Infallible>(Bytes::from(frame)), (lane, Some(written))))
     });
     let mut response = Body::from_stream(frames).into_response();
     response
@@ -104,6 +109,7 @@ pub(in crate::http) async fn stream(
 /// Events given to a live stream; handed out again if the connection ends before it takes them.
 struct Handed {
     lane: Arc<Lane>,
+    dispatcher: Arc<Dispatcher>,
     handles: Vec<String>,
 }
 
@@ -115,9 +121,15 @@ impl Handed {
 
 impl Drop for Handed {
     fn drop(&mut self) {
-        if !self.handles.is_empty() {
-            self.lane
-                .settle_handles(&self.handles, &Settlement::Release(Duration::ZERO));
+        if self.handles.is_empty() {
+            return;
+        }
+        let again = Settlement::Release(Duration::ZERO);
+        let (_, _, buried) = self.lane.settle_handles(&self.handles, &again);
+        // What broke its connection as often as it may be tried is a dead letter, and that takes a moment.
+        for (item, code, detail) in buried {
+            let (lane, dispatcher) = (Arc::clone(&self.lane), Arc::clone(&self.dispatcher));
+            tokio::spawn(async move { dispatcher.bury(&lane, item, code, detail).await });
         }
     }
 }
