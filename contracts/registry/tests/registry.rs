@@ -250,6 +250,34 @@ fn a_city_survives_the_wire_with_its_digest() {
 }
 
 #[test]
+fn a_plugin_has_a_name_by_the_rule_and_a_digest_unless_it_is_not_built() {
+    let plugin = |name: &str, digest: &str| {
+        let mut city = serde_json::to_value(city()).unwrap();
+        city["plugins"].as_array_mut().unwrap().push(json!({
+            "partner": "werk", "name": name, "version": "1.0.0", "role": "transform", "consumes": [TYPE], "produces": [TYPE],
+            "tables": [], "digest": digest, "manifest": "",
+        }));
+        Registry::compile(serde_json::from_value(city).unwrap())
+            .map(drop)
+            .map_err(|findings| findings.iter().next().unwrap().code)
+    };
+    let digest = "0123456789abcdef".repeat(4);
+    assert_eq!(plugin("neu", &digest), Ok(()));
+    assert_eq!(plugin("neu", ""), Ok(()));
+    for wrong in [
+        &digest[1..],
+        &digest.to_uppercase(),
+        &"g".repeat(64),
+        &format!("{digest}0"),
+    ] {
+        assert_eq!(plugin("neu", wrong), Err("SB-5005"), "{wrong}");
+    }
+    for wrong in ["", "Neu", "neu/alt", "-neu"] {
+        assert_eq!(plugin(wrong, &digest), Err("SB-5013"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_city_from_the_network_is_judged_like_a_folder() {
     let good = serde_json::to_value(city()).unwrap();
     let break_it = |path: &str, value: Value| {

@@ -36,6 +36,14 @@ pub(super) struct Pointer {
 /// # Errors
 /// The first finding, `SB-50xx`.
 pub(super) fn compiled(city: City) -> Result<Registry, Refusal> {
+    // A folder may wait for its components to be built; what is to be in force may not.
+    if let Some(plugin) = city.plugins.iter().find(|plugin| plugin.digest.is_empty()) {
+        let detail = format!(
+            "{}: `digest` is missing; its component is not built.",
+            plugin.full_name()
+        );
+        return Err(Refusal::new("SB-5005", detail).hint("stadtbus plugin build FOLDER"));
+    }
     Registry::compile(city).map_err(|findings| {
         let first = findings.iter().next();
         Refusal::new(

@@ -120,6 +120,40 @@ async fn the_plan_is_shown_first_and_nothing_to_do_is_said() {
 }
 
 #[tokio::test]
+async fn a_plugin_without_its_component_is_not_planned() {
+    let city = CityFolder::new();
+    let world = world(&city).await;
+    let operator = world.operator().await.unwrap();
+    let mut document = operator
+        .get("/v1/city")
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap()
+        .json()["city"]
+        .clone();
+    let plan = async |document: &Value| {
+        operator
+            .post("/v1/city/plan", &json!({"city": document}))
+            .await
+            .unwrap()
+    };
+    assert_eq!(plan(&document).await.status, 200);
+    document["plugins"] = json!([{
+        "partner": "werk", "name": "neu", "version": "1.0.0", "role": "transform", "consumes": [], "produces": [],
+        "tables": [], "digest": "", "manifest": "",
+    }]);
+    let answer = plan(&document).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (422, "SB-5005"),
+        "{}",
+        answer.text()
+    );
+    assert!(answer.text().contains("werk/neu"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn a_plan_that_is_out_of_date_is_refused() {
     let city = CityFolder::new();
     let world = world(&city).await;
