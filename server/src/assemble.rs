@@ -42,6 +42,7 @@ pub struct Bus {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) cities: Arc<Cities>,
+    pub(crate) egress: Arc<Egress>,
     pub(crate) acceptor: Acceptor,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) lanes: Arc<Lanes>,
@@ -69,7 +70,7 @@ impl Bus {
             traces,
         });
         let egress_config = EgressConfig {
-            own: own_addresses(&config, address),
+            own: own_addresses(&config, address).await,
             ..EgressConfig::default()
         };
         let egress = Arc::new(
@@ -77,7 +78,7 @@ impl Bus {
         );
         let cities = cities(&config, &broker, &egress).await?;
         let log = LogWriter::new(Arc::clone(&broker));
-        let webhook = Webhook::new(egress).with_origin(origin(&config, address)?);
+        let webhook = Webhook::new(Arc::clone(&egress)).with_origin(origin(&config, address)?);
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&broker),
             log.clone(),
@@ -111,6 +112,7 @@ impl Bus {
             broker,
             verifier,
             cities,
+            egress,
             acceptor,
             dispatcher,
             lanes,
@@ -220,15 +222,26 @@ fn origin(config: &Config, address: SocketAddr) -> Result<HeaderValue, StartErro
         .ok_or_else(|| StartError::new("SB-1002", "webhook_origin must be a DNS name"))
 }
 
-/// Where a webhook may never go: to the bus itself, to its broker, to the broker's monitor.
-fn own_addresses(config: &Config, address: SocketAddr) -> Vec<SocketAddr> {
+/// Where a webhook may never go: to the bus itself, to its broker, to the broker's monitor. Their names are looked up
+/// once, here: a zone for the network they are in must not open them.
+async fn own_addresses(config: &Config, address: SocketAddr) -> Vec<SocketAddr> {
     let mut own = vec![address];
     if config.broker.kind == BrokerKind::Nats {
-        // Named hosts are not looked up here: a name that points into a private network needs a zone anyway.
-        for url in [&config.broker.url, &config.broker.monitor] {
-            let authority = url.rsplit("://").next().unwrap_or_default().trim_end_matches('/');
-            let authority = authority.replace("localhost", "127.0.0.1");
-            own.extend(authority.parse::<SocketAddr>());
+        let urls = [&config.broker.url, &config.broker.monitor];
+        for url in urls
+            .into_iter()
+            .flat_map(|urls| urls.split(','))
+            .filter(|url| !url.is_empty())
+        {
+            let authority = url.rsplit("://").next().unwrap_or_default();
+            let authority = authority.split('/').next().unwrap_or_default();
+            let authority = authority.rsplit('@').next().unwrap_or_default();
+            match tokio::net::lookup_host(authority).await {
+                Ok(found) => own.extend(found),
+                Err(error) => {
+                    tracing::warn!(%error, "An address of the broker is not known; no zone may contain it.")
+                }
+            }
         }
     }
     own

@@ -16,7 +16,7 @@
 //! **Why here.** Between the event and the flow: the flow asks it at both ends (accept and route),
 //! the command line uses it without any flow.
 //!
-//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016` and `SB-5017`, violations `SB-1201` to `SB-1206`,
+//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016`, `SB-5017` and `SB-3006`, violations `SB-1201` to `SB-1206`,
 //! `SB-1116` and `SB-1312`, refusals
 //! `SB-1308` to `SB-1310`.
 
@@ -46,6 +46,7 @@ pub mod order;
 mod partner;
 mod payload;
 mod plugin;
+pub mod reach;
 mod reader;
 mod registry;
 mod route;

@@ -49,6 +49,11 @@ pub struct Cidr {
 }
 
 impl Cidr {
+    /// Whether the network is a single address.
+    pub fn is_one_address(&self) -> bool {
+        self.prefix_bits == if self.address.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether the address lies in the network. An IPv4 address mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {

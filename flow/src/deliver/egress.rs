@@ -8,12 +8,10 @@
 //! Connections are kept and used again, for the pool knows them by scheme, host and port and each was checked when
 //! it was made. A change of zones throws all of them away, so that it holds at once.
 
-mod address;
 mod connect;
 mod failure;
 mod policy;
 mod resolve;
-mod url;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -38,13 +36,11 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use stadtbus_contracts::Zone;
+use stadtbus_contracts::{Zone, reach::Malformed};
 use tokio::time::{timeout, timeout_at};
 
-pub use address::{AddressClass, classify};
-pub use policy::Denied;
 pub use resolve::{ADDRESSES_MAX, Resolve, SystemResolver};
-pub use url::{Endpoint, URL_BYTES_MAX};
+pub use stadtbus_contracts::reach::{AddressClass, Denied, Endpoint};
 
 use connect::Connector;
 use failure::{connect_failure, failure, was_stale};
@@ -73,8 +69,6 @@ pub struct EgressConfig {
     pub zones: Vec<Zone>,
     /// The bus's own addresses: listener, broker, monitor. Never connected to.
     pub own: Vec<SocketAddr>,
-    /// Ports on which public addresses are reached without a zone.
-    pub public_ports: Vec<u16>,
     /// Certificates of the city's own authorities, PEM, trusted besides the public ones.
     pub extra_roots_pem: Option<String>,
     /// Idle connections kept for each receiver.
@@ -88,7 +82,6 @@ impl Default for EgressConfig {
         Self {
             zones: Vec::new(),
             own: Vec::new(),
-            public_ports: vec![443, 8443],
             extra_roots_pem: None,
             idle_connections_max: 64,
             idle_ms_max: 30_000,
@@ -134,6 +127,12 @@ impl EgressError {
     }
 }
 
+impl From<Malformed> for EgressError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Target(malformed.en)
+    }
+}
+
 /// What a receiver answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -176,7 +175,6 @@ impl Egress {
         let policy = Policy {
             zones: config.zones,
             own: config.own,
-            public_ports: config.public_ports,
         };
         let connector = Connector {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
@@ -208,29 +206,19 @@ impl Egress {
         self.client.store(Arc::new(client));
     }
 
-    /// Whether a target could be delivered to, as far as can be said without asking the network: for the moment a
-    /// subscription is saved. Names are looked at again at every connection.
+    /// Whether a target could be delivered to at this moment: what each connection asks, for the moment a subscription
+    /// is saved or tried. `zones` are those it is to be judged by, if not those in force.
     ///
     /// # Errors
-    /// [`EgressError::Target`] and [`EgressError::Forbidden`].
-    pub fn check(&self, url: &str) -> Result<(), EgressError> {
+    /// [`EgressError::Target`] and [`EgressError::Forbidden`]; [`EgressError::Unreachable`] when the name does not
+    /// resolve now, which says nothing about later.
+    pub async fn check(&self, url: &str, zones: Option<&[Zone]>) -> Result<(), EgressError> {
         let endpoint = Endpoint::parse(url)?;
-        let policy = self.connector.policy.load();
-        let verdict = match &endpoint.host {
-            url::Host::Address(address) => policy.decide(*address, endpoint.port, endpoint.plaintext),
-            url::Host::Name(_) => policy.decide_name(endpoint.port, endpoint.plaintext),
-        };
-        verdict.map_err(EgressError::Forbidden)
-    }
-
-    /// [`Egress::check`], and the name resolved.
-    ///
-    /// # Errors
-    /// As [`Egress::check`], and [`EgressError::Unreachable`] when the name does not resolve.
-    pub async fn check_resolved(&self, url: &str) -> Result<(), EgressError> {
-        self.check(url)?;
-        let endpoint = Endpoint::parse(url)?;
-        match timeout(LOOKUP_TIMEOUT, self.connector.addresses(&endpoint)).await {
+        let policy = self.connector.policy.load_full();
+        let reach = policy.reach_in(zones.unwrap_or(&policy.zones));
+        // What is out of bounds whatever the name resolves to is said without asking.
+        reach.judge(&endpoint, None).map_err(EgressError::Forbidden)?;
+        match timeout(LOOKUP_TIMEOUT, self.connector.addresses(&endpoint, reach)).await {
             Ok(found) => found
                 .map(|_| ())
                 .map_err(|error| connect_failure(&error, LOOKUP_TIMEOUT)),
@@ -311,7 +299,7 @@ fn request(
 ) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method.clone();
-    *request.uri_mut() = endpoint.uri.clone();
+    *request.uri_mut() = endpoint.uri().clone();
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = headers;
     request

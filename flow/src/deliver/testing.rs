@@ -236,7 +236,7 @@ pub(super) fn zone(cidr: &str, ports: &str, plaintext: bool) -> Zone {
 /// A configuration that leads to receivers on loopback.
 pub(super) fn loopback() -> EgressConfig {
     EgressConfig {
-        zones: vec![zone("127.0.0.0/8", "1024-65535", true)],
+        zones: vec![zone("127.0.0.1/32", "1024-65535", true)],
         ..EgressConfig::default()
     }
 }

@@ -39,8 +39,8 @@ pub(crate) const CONTRACT: &[&str] = &[
 ];
 /// Documents of a city that do not fit together.
 pub(crate) const DOCUMENTS: &[&str] = &[
-    "SB-2003", "SB-5002", "SB-5003", "SB-5004", "SB-5005", "SB-5006", "SB-5007", "SB-5008", "SB-5013",
-    "SB-5014",
+    "SB-2003", "SB-3006", "SB-5002", "SB-5003", "SB-5004", "SB-5005", "SB-5006", "SB-5007", "SB-5008",
+    "SB-5013", "SB-5014",
 ];
 /// A city that cannot be put in force.
 pub(crate) const CITY: &[&str] = &[

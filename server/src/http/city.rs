@@ -1,14 +1,15 @@
 //! Operators and integrators: plan and change the city, deploy a plugin.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{Json, extract::State, http::HeaderMap};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stadtbus_contracts::City;
-use stadtbus_flow::{Refusal, authenticate::Scope, city::Proposal};
+use stadtbus_contracts::{City, Sink, Subscription};
+use stadtbus_flow::{Refusal, authenticate::Scope, city::Proposal, deliver::egress::EgressError};
 
 use utoipa::{
     ToSchema,
@@ -20,11 +21,19 @@ use super::{
     extract::{Path, Payload},
     operator, principal,
 };
-use crate::describe::{
-    openapi::schema,
-    params::PluginPath,
-    refusals::{BROKER, CITY, DOCUMENTS, NOT_YET, SCOPE, WHO, refusals},
+use crate::{
+    Bus,
+    describe::{
+        openapi::schema,
+        params::PluginPath,
+        refusals::{BROKER, CITY, DOCUMENTS, NOT_YET, SCOPE, WHO, refusals},
+    },
 };
+
+/// Names of receivers looked up at one time while a city is judged.
+const LOOKUPS_AT_ONCE: usize = 32;
+/// How long all of them may take; what is not known by then is judged at delivery.
+const LOOKUPS_WITHIN: Duration = Duration::from_secs(5);
 
 /// A city and the components that come with it.
 #[derive(Deserialize, ToSchema)]
@@ -172,6 +181,7 @@ pub(super) async fn plan(
 ) -> Result<Json<Value>, Problem> {
     operator(&bus, &headers)?;
     let (body, _) = parsed(&body)?;
+    within_reach(&bus, &body.city).await?;
     let plan = bus.cities.plan(body.city).await?;
     Ok(Json(json!({
         "changes": plan.changes, "current": plan.current, "missing_components": plan.missing_components,
@@ -196,6 +206,7 @@ pub(super) async fn apply(
 ) -> Result<Json<Applied>, Problem> {
     let by = operator(&bus, &headers)?;
     let (body, components) = parsed(&body)?;
+    within_reach(&bus, &body.city).await?;
     let proposal = Proposal {
         city: body.city,
         components,
@@ -253,6 +264,53 @@ pub(super) async fn deploy(
         digest,
         change,
     }))
+}
+
+/// Targets that are new in this city are looked up and judged as each delivery to them will be. Those that were there
+/// before are not: whoever runs their name servers must not be able to stop a change of the city.
+async fn within_reach(bus: &Bus, city: &City) -> Result<(), Refusal> {
+    let mut judged = stream::iter(new_targets(bus, city))
+        .map(|(subscription, url)| async move {
+            let verdict = bus.egress.check(&url, Some(&city.zones)).await;
+            (subscription, verdict)
+        })
+        .buffer_unordered(LOOKUPS_AT_ONCE);
+    let first = async {
+        while let Some((subscription, verdict)) = judged.next().await {
+            // A name that nobody knows yet is looked up again at each delivery.
+            if let Err(error @ EgressError::Forbidden(_)) = verdict {
+                return Err(Refusal::new(
+                    error.code(),
+                    format!("subscription {subscription}: {error}"),
+                ));
+            }
+        }
+        Ok(())
+    };
+    tokio::time::timeout(LOOKUPS_WITHIN, first)
+        .await
+        .unwrap_or(Ok(()))
+}
+
+/// Subscription and URL of each webhook that goes elsewhere than in the city in force.
+fn new_targets(bus: &Bus, city: &City) -> Vec<(String, String)> {
+    let before = bus.cities.current().ok();
+    let url = |subscription: &Subscription| match &subscription.sink {
+        Sink::Webhook(webhook) => Some(webhook.url.clone()),
+        _ => None,
+    };
+    let mut new = Vec::new();
+    for subscription in city.subscriptions.values() {
+        let id = subscription.subscription.as_str();
+        let known = before
+            .as_ref()
+            .and_then(|before| before.registry.subscription(id))
+            .and_then(url);
+        if let Some(target) = url(subscription).filter(|target| known.as_ref() != Some(target)) {
+            new.push((id.to_owned(), target));
+        }
+    }
+    new
 }
 
 /// The body, and its components as bytes.

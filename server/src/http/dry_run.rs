@@ -90,7 +90,7 @@ pub(super) async fn test(
     let by = principal(&bus, &headers)?;
     let city = bus.cities.current()?;
     let (event, proposed) = if is_trial(&headers) {
-        trial(&by, &city, &body)?
+        trial(&bus, &by, &city, &body).await?
     } else {
         (event(&bus, &headers, body)?, None)
     };
@@ -129,7 +129,12 @@ fn event(bus: &Bus, headers: &HeaderMap, body: Bytes) -> Result<Arc<Event>, Refu
     }
 }
 
-fn trial(by: &Principal, city: &LiveCity, body: &[u8]) -> Result<(Arc<Event>, Option<Rule>), Refused> {
+async fn trial(
+    bus: &Bus,
+    by: &Principal,
+    city: &LiveCity,
+    body: &[u8],
+) -> Result<(Arc<Event>, Option<Rule>), Refused> {
     let trial: Trial = serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Refusal::new(
@@ -140,15 +145,18 @@ fn trial(by: &Principal, city: &LiveCity, body: &[u8]) -> Result<(Arc<Event>, Op
     })?;
     let event = stadtbus_event::json::parse(&Bytes::copy_from_slice(trial.event.get().as_bytes()))
         .map_err(|error| Refused::from(Refusal::from(error)).below("/event"))?;
-    let proposed = trial
-        .subscription
-        .map(|order| proposed(by, city, order.get()).map_err(|refused| refused.below("/subscription")))
-        .transpose()?;
+    let proposed = match trial.subscription {
+        Some(order) => {
+            let rule = proposed(bus, by, city, order.get()).await;
+            Some(rule.map_err(|refused| refused.below("/subscription"))?)
+        }
+        None => None,
+    };
     Ok((Arc::new(event), proposed))
 }
 
 /// A subscription that nobody agreed to may be tried: the answer says so.
-fn proposed(by: &Principal, city: &LiveCity, order: &str) -> Result<Rule, Refused> {
+async fn proposed(bus: &Bus, by: &Principal, city: &LiveCity, order: &str) -> Result<Rule, Refused> {
     let draft = Draft::read(order.as_bytes(), &by.partner)?;
     orders::may_order_for(by, &draft.subscription.partner)?;
     let mut faults = draft.judge(city.registry.city(), SystemTime::now());
@@ -156,6 +164,7 @@ fn proposed(by: &Principal, city: &LiveCity, order: &str) -> Result<Rule, Refuse
     if !faults.is_empty() {
         return Err(faults.into());
     }
+    orders::reachable(bus, &draft.subscription).await?;
     Ok(Rule::new(
         draft.subscription.as_routed(),
         Arc::clone(&city.registry),

@@ -7,7 +7,10 @@ mod refused;
 mod rules;
 mod shown;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use axum::{
     Json,
@@ -26,6 +29,7 @@ use stadtbus_flow::{
 use utoipa::ToSchema;
 
 pub(super) use refused::Refused;
+pub(super) use rules::reachable;
 use rules::{judged, kept, named, of_no_folder, ordered, put_credential, sealed, tag, too_many};
 #[cfg(test)]
 pub(crate) use shown::written;
@@ -189,6 +193,7 @@ pub(super) async fn create(
     may_order_for(&by, &draft.subscription.partner)?;
     let draft = named(draft)?;
     let id = draft.subscription.subscription.clone();
+    let unknown = looked_at(&bus, &draft).await?;
     let sealed = sealed(&bus, &draft)?;
     let most = bus.limits.subscriptions_ordered_max;
     let changed = bus
@@ -213,7 +218,8 @@ pub(super) async fn create(
             Ok(judged)
         })
         .await?;
-    let worth_a_look = changed.told?;
+    let mut worth_a_look = changed.told?;
+    worth_a_look.extend(unknown);
     follow(&bus, &changed.digest).await;
     let mut response = answer(&bus, StatusCode::CREATED, id.as_str(), &worth_a_look).await?;
     if let Ok(location) = HeaderValue::from_str(&format!("/v1/subscriptions/{id}")) {
@@ -251,6 +257,7 @@ pub(super) async fn replace(
         let refusal = Refusal::new("SB-5005", "A subscription stays with its partner.").at("/config/partner");
         return Err(refusal.into());
     }
+    let unknown = looked_at(&bus, &draft).await?;
     let sealed = sealed(&bus, &draft)?;
     let changed = bus
         .cities
@@ -270,7 +277,8 @@ pub(super) async fn replace(
             Ok(judged)
         })
         .await?;
-    let worth_a_look = changed.told?;
+    let mut worth_a_look = changed.told?;
+    worth_a_look.extend(unknown);
     follow(&bus, &changed.digest).await;
     Ok(answer(&bus, StatusCode::OK, &id, &worth_a_look).await?)
 }
@@ -328,6 +336,17 @@ async fn answer(
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// [`reachable`], once everything is said that can be said without the network.
+async fn looked_at(bus: &Bus, draft: &Draft) -> Result<Option<Fault>, Refused> {
+    let city = bus.cities.current()?;
+    let faults = draft.judge(city.registry.city(), SystemTime::now());
+    if faults.iter().any(Fault::refuses) {
+        // It is judged once more under the guard of the change, and refused there.
+        return Ok(None);
+    }
+    reachable(bus, &draft.subscription).await
 }
 
 /// Who may order at all.

@@ -116,7 +116,7 @@ title: Stadt Probe
 contracts: ../contracts
 plugins: ../plugins
 zones:
-  - {zone: pruefung, cidr: 127.0.0.0/8, ports: [1024-65535], plaintext: true, owner: pruefer, reason: Empfänger der Prüfung}
+  - {zone: pruefung, cidr: 127.0.0.1/32, ports: [1024-65535], plaintext: true, owner: pruefer, reason: Empfänger der Prüfung}
 ";
 
 const PARTNERS: &[(&str, &str)] = &[

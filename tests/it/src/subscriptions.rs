@@ -272,7 +272,7 @@ async fn a_bad_order_is_told_where_it_is_bad() {
         (
             "address",
             hook("https://192.168.1.1/x"),
-            "SB-5005",
+            "SB-3006",
             "/sink",
             "city.yaml",
         ),

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -20,11 +20,11 @@ use hyper_util::{
 use tokio::{net::TcpStream, time::timeout};
 use tower::Service;
 
+use stadtbus_contracts::reach::{Denied, Endpoint, Host, Reach};
+
 use super::{
-    address::AddressClass,
-    policy::{Denied, Policy},
+    policy::Policy,
     resolve::{ADDRESSES_MAX, Resolve},
-    url::{Endpoint, Host},
 };
 
 /// How long one address may take to accept. Shorter than most timeouts, so that the next address gets its chance.
@@ -58,9 +58,13 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// The addresses to try; every address of the name must be allowed, or none is.
-    pub(super) async fn addresses(&self, endpoint: &Endpoint) -> Result<Vec<SocketAddr>, ConnectError> {
-        let found = match &endpoint.host {
+    /// The addresses to try, as the bounds allow.
+    pub(super) async fn addresses(
+        &self,
+        endpoint: &Endpoint,
+        reach: Reach<'_>,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        let found = match endpoint.host() {
             Host::Address(address) => vec![*address],
             Host::Name(name) => self
                 .resolver
@@ -74,31 +78,19 @@ impl Connector {
         if found.len() > ADDRESSES_MAX {
             return Err(ConnectError::TooManyAddresses);
         }
-        let policy = self.policy.load();
-        let decide = |address: &IpAddr| policy.decide(*address, endpoint.port, endpoint.plaintext);
-        let open: Vec<IpAddr> = found
-            .iter()
-            .copied()
-            .filter(|address| decide(address).is_ok())
-            .collect();
-        for address in &found {
-            match decide(address) {
-                // `::1` beside `127.0.0.1` is one machine spelled twice; a zone needs to open only one of them.
-                Err(Denied::Class(AddressClass::Loopback)) if open.iter().any(IpAddr::is_loopback) => {}
-                verdict => verdict?,
-            }
-        }
+        let open = reach.judge(endpoint, Some(&found))?;
         Ok(open
             .into_iter()
-            .map(|address| SocketAddr::new(address, endpoint.port))
+            .map(|address| SocketAddr::new(address, endpoint.port()))
             .collect())
     }
 
     async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
         let endpoint = Endpoint::from_uri(uri).map_err(|_| ConnectError::Unreachable)?;
         let mut last = ConnectError::Unreachable;
+        let policy = self.policy.load_full();
         for address in self
-            .addresses(&endpoint)
+            .addresses(&endpoint, policy.reach())
             .await?
             .into_iter()
             .take(ADDRESSES_TRIED_MAX)

@@ -4,13 +4,16 @@ use std::time::SystemTime;
 
 use axum::http::{HeaderMap, header};
 use stadtbus_contracts::{
-    City, SealedCredential, Sink, Subscription,
+    City, SealedCredential, Severity, Sink, Subscription, Text,
     order::{Draft, Fault, Given},
 };
 use stadtbus_event::{PartnerId, SubscriptionId};
-use stadtbus_flow::Refusal;
+use stadtbus_flow::{
+    Refusal,
+    deliver::egress::{Denied, EgressError},
+};
 
-use super::{Judged, shown};
+use super::{Judged, Refused, shown};
 use crate::Bus;
 
 /// Gives an order its id: the partner's name, and what nobody can have chosen before.
@@ -123,5 +126,37 @@ pub(super) fn kept(before: &Subscription, after: &Subscription) -> Result<Option
 pub(super) fn put_credential(subscription: &mut Subscription, credential: Option<SealedCredential>) {
     if let Sink::Webhook(webhook) = &mut subscription.sink {
         webhook.credential = credential;
+    }
+}
+
+/// Whether the target may be delivered to at this moment, judged as every delivery judges it. A name that nobody knows
+/// yet is worth a look and no reason to refuse.
+pub(in crate::http) async fn reachable(
+    bus: &Bus,
+    subscription: &Subscription,
+) -> Result<Option<Fault>, Refused> {
+    let Sink::Webhook(webhook) = &subscription.sink else {
+        return Ok(None);
+    };
+    let fault = |code, severity, detail, hint| Fault {
+        code,
+        severity,
+        pointer: "/sink".to_owned(),
+        detail,
+        hint,
+    };
+    match bus.egress.check(&webhook.url, None).await {
+        Ok(()) => Ok(None),
+        Err(EgressError::Forbidden(denied)) => {
+            let hint = Some(denied.hint());
+            Err(vec![fault(Denied::CODE, Severity::Error, denied.text(), hint)].into())
+        }
+        Err(error) => {
+            let text = Text::new(
+                "Der Name des Empfängers ist zurzeit nicht bekannt.",
+                error.to_string(),
+            );
+            Ok(Some(fault(error.code(), Severity::Warning, text, None)))
+        }
     }
 }

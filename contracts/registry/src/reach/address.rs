@@ -72,6 +72,25 @@ impl AddressClass {
             Self::Reserved => "reserved address",
         }
     }
+
+    /// The same in German, to follow "eine ".
+    #[must_use]
+    pub const fn german(self) -> &'static str {
+        match self {
+            Self::Public => "öffentliche Adresse",
+            Self::Loopback => "Loopback-Adresse (dieser Rechner)",
+            Self::Private => "private Adresse",
+            Self::Shared => "Adresse eines Netzes mit Carrier-NAT",
+            Self::LinkLocal => "Adresse nur dieses Netzsegments",
+            Self::Metadata => "Metadaten-Adresse einer Cloud",
+            Self::Multicast => "Gruppen- oder Rundsendeadresse",
+            Self::Unspecified => "unbestimmte Adresse",
+            Self::Documentation => "Beispieladresse",
+            Self::Benchmarking => "Adresse für Messungen",
+            Self::Embedding => "Adresse, in der eine andere steckt",
+            Self::Reserved => "reservierte Adresse",
+        }
+    }
 }
 
 /// The kind of this address. IPv4 mapped into IPv6 (`::ffff:a.b.c.d`) is the IPv4 address it means.

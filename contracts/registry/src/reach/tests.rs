@@ -1,8 +1,6 @@
-use stadtbus_contracts::Zone;
-
 use super::*;
 
-pub(in super::super) fn zone(cidr: &str, ports: &str, plaintext: bool) -> Zone {
+fn zone(cidr: &str, ports: &str, plaintext: bool) -> Zone {
     Zone {
         zone: "test".into(),
         cidr: cidr.parse().unwrap(),
@@ -13,12 +11,24 @@ pub(in super::super) fn zone(cidr: &str, ports: &str, plaintext: bool) -> Zone {
     }
 }
 
-fn policy(zones: Vec<Zone>, own: &[&str]) -> Policy {
-    let own = own.iter().map(|text| text.parse().unwrap()).collect();
-    Policy {
+fn loopback(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+/// This machine is 127/8, `::1` and 10.7.7.7.
+fn machine(address: IpAddr) -> bool {
+    address.is_loopback() || address == IpAddr::from([10, 7, 7, 7])
+}
+
+fn own(addresses: &[&str]) -> Vec<SocketAddr> {
+    addresses.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn reach<'a>(zones: &'a [Zone], own: &'a [SocketAddr]) -> Reach<'a> {
+    Reach {
         zones,
         own,
-        public_ports: vec![443, 8443],
+        machine: loopback,
     }
 }
 
@@ -27,15 +37,15 @@ const PLAIN: bool = true;
 
 #[test]
 fn without_zones_only_public_addresses_over_tls() {
-    let policy = policy(Vec::new(), &[]);
-    let decide = |text: &str, port, plaintext| policy.decide(text.parse().unwrap(), port, plaintext);
+    let reach = reach(&[], &[]);
+    let decide = |text: &str, port, plaintext| reach.decide(text.parse().unwrap(), port, plaintext);
     assert_eq!(decide("1.1.1.1", 443, TLS), Ok(()));
     assert_eq!(decide("2a00::1", 8443, TLS), Ok(()));
     assert_eq!(decide("1.1.1.1", 22, TLS), Err(Denied::Port));
     assert_eq!(decide("1.1.1.1", 443, PLAIN), Err(Denied::Plaintext));
     assert_eq!(decide("1.1.1.1", 80, PLAIN), Err(Denied::Plaintext));
+    assert_eq!(decide("127.0.0.1", 443, TLS), Err(Denied::Machine));
     for text in [
-        "127.0.0.1",
         "10.1.2.3",
         "100.64.0.1",
         "fd00::1",
@@ -61,14 +71,12 @@ fn without_zones_only_public_addresses_over_tls() {
 
 #[test]
 fn a_zone_opens_its_network_on_its_ports_and_no_more() {
-    let policy = policy(
-        vec![
-            zone("10.20.0.0/16", "8000-8099", false),
-            zone("10.20.1.0/24", "9000", true),
-        ],
-        &[],
-    );
-    let decide = |text: &str, port, plaintext| policy.decide(text.parse().unwrap(), port, plaintext);
+    let zones = [
+        zone("10.20.0.0/16", "8000-8099", false),
+        zone("10.20.1.0/24", "9000", true),
+    ];
+    let reach = reach(&zones, &[]);
+    let decide = |text: &str, port, plaintext| reach.decide(text.parse().unwrap(), port, plaintext);
     assert_eq!(decide("10.20.5.5", 8000, TLS), Ok(()));
     assert_eq!(decide("::ffff:10.20.5.5", 8099, TLS), Ok(()));
     assert_eq!(decide("10.20.5.5", 8000, PLAIN), Err(Denied::Plaintext));
@@ -94,11 +102,9 @@ fn a_zone_opens_its_network_on_its_ports_and_no_more() {
 
 #[test]
 fn no_zone_opens_what_nobody_receives_at() {
-    let policy = policy(
-        vec![zone("0.0.0.0/0", "1-65535", true), zone("::/0", "1-65535", true)],
-        &[],
-    );
-    let decide = |text: &str| policy.decide(text.parse().unwrap(), 80, PLAIN);
+    let zones = everywhere();
+    let reach = reach(&zones, &[]);
+    let decide = |text: &str| reach.decide(text.parse().unwrap(), 80, PLAIN);
     for text in [
         "169.254.169.254",
         "169.254.1.1",
@@ -122,10 +128,16 @@ fn no_zone_opens_what_nobody_receives_at() {
     assert_eq!(decide("64:ff9b::10.0.0.1"), Ok(()));
 }
 
+fn everywhere() -> Vec<Zone> {
+    vec![zone("0.0.0.0/0", "1-65535", true), zone("::/0", "1-65535", true)]
+}
+
 #[test]
 fn the_bus_never_talks_to_itself() {
-    let open = || vec![zone("0.0.0.0/0", "1-65535", true), zone("::/0", "1-65535", true)];
-    let exact = policy(open(), &["127.0.0.1:4222", "10.1.1.1:8222"]);
+    let mut zones = everywhere();
+    zones.extend(["127.0.0.1/32", "::1/128", "10.7.7.7/32"].map(|cidr| zone(cidr, "1-65535", true)));
+    let bus = own(&["127.0.0.1:4222", "10.1.1.1:8222"]);
+    let exact = reach(&zones, &bus);
     for (text, port, own) in [
         ("127.0.0.1", 4222, true),
         ("127.0.0.2", 4222, true),
@@ -141,41 +153,83 @@ fn the_bus_never_talks_to_itself() {
         assert_eq!(verdict == Err(Denied::Own), own, "{text} {port} {verdict:?}");
     }
     for any in ["0.0.0.0:7700", "[::]:7700"] {
-        let all = policy(open(), &[any]);
+        let bus = own(&[any]);
+        let all = Reach {
+            machine,
+            ..reach(&zones, &bus)
+        };
         let decide = |text: &str, port| all.decide(text.parse().unwrap(), port, PLAIN);
-        assert_eq!(decide("127.0.0.1", 7700), Err(Denied::Own));
-        assert_eq!(decide("127.8.8.8", 7700), Err(Denied::Own));
-        assert_eq!(decide("::1", 7700), Err(Denied::Own));
-        assert_eq!(decide("127.0.0.1", 7701), Ok(()));
-        assert_eq!(decide("1.1.1.1", 7700), Ok(()));
-        if let Some(own) = address_of_this_machine() {
-            assert_eq!(decide(&own.to_string(), 7700), Err(Denied::Own), "{own}");
-            assert_eq!(decide(&own.to_string(), 7701), Ok(()), "{own}");
+        for text in ["127.0.0.1", "127.8.8.8", "::1", "10.7.7.7", "64:ff9b::10.7.7.7"] {
+            assert_eq!(decide(text, 7700), Err(Denied::Own), "{text}");
         }
+        assert_eq!(decide("127.0.0.1", 7701), Ok(()));
+        assert_eq!(decide("10.7.7.7", 7701), Ok(()));
+        assert_eq!(decide("1.1.1.1", 7700), Ok(()));
     }
 }
 
-/// An address of this machine other than loopback, if it has a route to anywhere.
-fn address_of_this_machine() -> Option<IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("1.1.1.1:9").ok()?;
-    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+/// A zone for a network that the machine happens to be in does not open the machine; one that means it does.
+#[test]
+fn the_machine_is_opened_by_its_exact_address_only() {
+    let wide = everywhere();
+    let reach = Reach {
+        machine,
+        ..reach(&wide, &[])
+    };
+    for text in [
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "10.7.7.7",
+        "64:ff9b::10.7.7.7",
+    ] {
+        let verdict = reach.decide(text.parse().unwrap(), 9000, PLAIN);
+        assert_eq!(verdict, Err(Denied::Machine), "{text}");
+    }
+    assert_eq!(reach.decide("10.7.7.8".parse().unwrap(), 9000, PLAIN), Ok(()));
+    let exact = [zone("127.0.0.1/32", "9000", true)];
+    let reach = Reach {
+        zones: &exact,
+        ..reach
+    };
+    let decide = |text: &str, port| reach.decide(text.parse().unwrap(), port, PLAIN);
+    assert_eq!(decide("127.0.0.1", 9000), Ok(()));
+    assert_eq!(decide("127.0.0.1", 9001), Err(Denied::Machine));
+    assert_eq!(decide("127.0.0.2", 9000), Err(Denied::Machine));
 }
 
 #[test]
 fn a_name_is_refused_early_only_when_no_address_could_do() {
-    let none = policy(Vec::new(), &[]);
+    let none = reach(&[], &[]);
     assert_eq!(none.decide_name(443, TLS), Ok(()));
     assert_eq!(none.decide_name(444, TLS), Err(Denied::Port));
     assert_eq!(none.decide_name(80, PLAIN), Err(Denied::Plaintext));
-    let some = policy(
-        vec![
-            zone("10.0.0.0/8", "9000", true),
-            zone("10.0.0.0/8", "9100", false),
-        ],
-        &[],
-    );
+    let zones = [
+        zone("10.0.0.0/8", "9000", true),
+        zone("10.0.0.0/8", "9100", false),
+    ];
+    let some = reach(&zones, &[]);
     assert_eq!(some.decide_name(9000, PLAIN), Ok(()));
     assert_eq!(some.decide_name(9100, TLS), Ok(()));
     assert_eq!(some.decide_name(9100, PLAIN), Err(Denied::Plaintext));
+}
+
+#[test]
+fn every_reason_is_said_in_both_languages() {
+    for denied in [
+        Denied::Own,
+        Denied::Machine,
+        Denied::Class(AddressClass::Private),
+        Denied::Never(AddressClass::Metadata),
+        Denied::Plaintext,
+        Denied::Port,
+    ] {
+        let text = denied.text();
+        assert!(
+            text.de.contains("das Ziel ist") || text.de.contains("das Ziel liegt"),
+            "{}",
+            text.de
+        );
+        assert!(text.en.contains(&denied.to_string()), "{}", text.en);
+    }
 }
