@@ -127,9 +127,10 @@ impl Dispatcher {
         parcel: &Parcel,
         traceparent: Option<String>,
     ) -> Answer {
+        // No dot: in what is signed a dot divides the id from what follows it.
         let delivery = format!(
-            "{}.{}.{}",
-            lane.order.key(),
+            "{}:{}:{}",
+            lane.order.key().replace('.', ":"),
             item.logged.log,
             item.logged.position
         );

@@ -16,6 +16,8 @@ use stadtbus_flow::{
     deliver::{
         credential::Keeper,
         egress::{Egress, EgressConfig},
+        secrets::Secrets,
+        signature::SigningKeys,
         webhook::Webhook,
     },
     dispatch::{DeadLetters, Dispatcher},
@@ -43,6 +45,7 @@ pub struct Bus {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) cities: Arc<Cities>,
     pub(crate) egress: Arc<Egress>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) acceptor: Acceptor,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) lanes: Arc<Lanes>,
@@ -76,9 +79,14 @@ impl Bus {
         let egress = Arc::new(
             Egress::new(egress_config).map_err(|error| StartError::new(error.code(), error.to_string()))?,
         );
-        let cities = cities(&config, &broker, &egress).await?;
+        let keeper = keeper(&config)?;
+        let secrets = Secrets::new(Arc::clone(&broker), keeper.clone(), signing_keys(&config)?);
+        let secrets = Arc::new(secrets);
+        let cities = cities(&config, &broker, &egress, keeper).await?;
         let log = LogWriter::new(Arc::clone(&broker));
-        let webhook = Webhook::new(Arc::clone(&egress)).with_origin(origin(&config, address)?);
+        let webhook = Webhook::new(Arc::clone(&egress))
+            .with_origin(origin(&config, address)?)
+            .with_secrets(Arc::clone(&secrets));
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&broker),
             log.clone(),
@@ -113,6 +121,7 @@ impl Bus {
             verifier,
             cities,
             egress,
+            secrets,
             acceptor,
             dispatcher,
             lanes,
@@ -122,8 +131,20 @@ impl Bus {
             spans,
             tasks: Mutex::default(),
         };
+        bus.load_secrets().await?;
         bus.load_city().await?;
         Ok(bus)
+    }
+
+    /// Knows all secrets before anything is delivered, and follows their changes.
+    async fn load_secrets(&self) -> Result<(), StartError> {
+        self.secrets
+            .load()
+            .await
+            .map_err(|refusal| StartError::new(refusal.code, refusal.detail))?;
+        let secrets = Arc::clone(&self.secrets);
+        self.keep(tokio::spawn(async move { secrets.follow().await }));
+        Ok(())
     }
 
     /// Follows the city that the broker holds, and waits for it if there is one: a bus that answers has its city.
@@ -287,6 +308,7 @@ async fn cities(
     config: &Config,
     broker: &Arc<dyn Broker>,
     egress: &Arc<Egress>,
+    keeper: Option<Arc<Keeper>>,
 ) -> Result<Arc<Cities>, StartError> {
     let plugins = |error: stadtbus_plugin_host::PluginError| StartError::new(error.code(), error.to_string());
     // This very program compiles components, as a child of its own with limits of its own.
@@ -303,7 +325,7 @@ async fn cities(
         egress.set_zones(city.registry.city().zones.clone())
     });
     let cities = Cities::new(Arc::clone(broker), host, pool, config.limits.clone(), on_change);
-    Ok(Arc::new(cities.with_keeper(keeper(config)?)))
+    Ok(Arc::new(cities.with_keeper(keeper)))
 }
 
 /// The keys for the credentials of receivers. A file that is named must be right: without it subscriptions would stop.
@@ -316,4 +338,15 @@ fn keeper(config: &Config) -> Result<Option<Arc<Keeper>>, StartError> {
     let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
     let keeper = Keeper::from_text(&text).map_err(|why| unusable(why.to_owned()))?;
     Ok(Some(Arc::new(keeper)))
+}
+
+/// The keys of the bus that sign deliveries. A file that is named must be right: receivers may rely on it.
+fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
+    let path = &config.signing.key_file;
+    if path.as_os_str().is_empty() {
+        return Ok(SigningKeys::default());
+    }
+    let unusable = |why: String| StartError::new("SB-1010", format!("{}: {why}", path.display()));
+    let pem = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    SigningKeys::from_pem(&pem).map_err(|why| unusable(why.to_owned()))
 }

@@ -47,6 +47,7 @@ pub struct Config {
     pub issuer: IssuerConfig,
     pub plugins: PluginsConfig,
     pub credentials: CredentialsConfig,
+    pub signing: SigningConfig,
     pub telemetry: TelemetryConfig,
     pub limits: Limits,
 }
@@ -109,6 +110,14 @@ pub struct PluginsConfig {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the default configuration file is the reference")]
 pub struct CredentialsConfig {
+    pub key_file: PathBuf,
+}
+
+/// Section `[signing]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the default configuration file is the reference")]
+pub struct SigningConfig {
     pub key_file: PathBuf,
 }
 

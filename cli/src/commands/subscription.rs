@@ -3,6 +3,8 @@
 //! The document is the one of the CloudEvents Subscriptions API, in JSON or YAML. What a folder defines is shown too;
 //! it is changed in the folder.
 
+mod secret;
+
 use crate::client::{Call, segment};
 use crate::commands::send::{read, text};
 use crate::grammar::example;
@@ -69,6 +71,7 @@ enum Verb {
         #[arg(value_name = "ID", help = t("Das Abonnement", "The subscription"))]
         id: String,
     },
+    Secret(secret::Args),
 }
 
 const PATH: &str = "/v1/subscriptions";
@@ -106,6 +109,7 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
             })
         }
         Verb::Delete { id } => delete(session, &id),
+        Verb::Secret(args) => secret::run(session, args),
     }
 }
 

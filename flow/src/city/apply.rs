@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Refusal,
+    deliver::secrets::SECRETS,
     lanes::{
         cursor::{Mark, Marks},
         ledger::CURSORS,
@@ -270,9 +271,9 @@ impl Cities {
         Ok(())
     }
 
-    /// Cursors, starts and pauses of subscriptions that are gone: a later one of the same name begins anew.
+    /// Cursors, starts, pauses and secrets of subscriptions that are gone: a later one of the same name begins anew.
     async fn forget_removed(&self, next: &LiveCity) -> Result<(), Refusal> {
-        for bucket in [CURSORS, starts::STARTS, pauses::PAUSES] {
+        for bucket in [CURSORS, starts::STARTS, pauses::PAUSES, SECRETS] {
             let cells = self.broker.cells(bucket).await?;
             for cell in cells.list("").await? {
                 if !next.orders.iter().any(|order| order.key() == cell.key) {

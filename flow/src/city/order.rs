@@ -139,5 +139,7 @@ fn target(
             }
         }
     };
-    WebhookTarget::new(sink, &subscription.delivery, authorization.as_deref()).map(Some)
+    let target = WebhookTarget::new(sink, &subscription.delivery, authorization.as_deref())?;
+    let key = format!("{}.{}", subscription.partner, subscription.subscription);
+    Ok(Some(target.signed_for(&key)))
 }

@@ -72,10 +72,21 @@ impl Keeper {
         subscription: &SubscriptionId,
         url: &str,
     ) -> Result<SealedCredential, &'static str> {
+        self.seal_text(
+            authorization(credential).into_bytes(),
+            &bound_to(subscription, url),
+        )
+    }
+
+    /// Seals a text; it opens only with the same binding.
+    pub(crate) fn seal_text(
+        &self,
+        mut text: Vec<u8>,
+        binding: &[u8],
+    ) -> Result<SealedCredential, &'static str> {
         let (id, key) = self.keys.first().ok_or("there is no key")?;
-        let mut text = authorization(credential).into_bytes();
         let nonce = key
-            .seal_in_place_append_tag(Aad::from(bound_to(subscription, url)), &mut text)
+            .seal_in_place_append_tag(Aad::from(binding), &mut text)
             .map_err(|_| "it could not be sealed")?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.append(&mut text);
@@ -92,14 +103,17 @@ impl Keeper {
         subscription: &SubscriptionId,
         url: &str,
     ) -> Option<String> {
+        self.open_text(sealed, &bound_to(subscription, url))
+    }
+
+    /// What was sealed with this binding; none if this bus has no key for it.
+    pub(crate) fn open_text(&self, sealed: &SealedCredential, binding: &[u8]) -> Option<String> {
         let (_, key) = self.keys.iter().find(|(id, _)| *id == sealed.key)?;
         let bytes = STANDARD.decode(&sealed.sealed).ok()?;
         let (nonce, text) = bytes.split_at_checked(NONCE_BYTES)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut text = text.to_vec();
-        let clear = key
-            .open_in_place(nonce, Aad::from(bound_to(subscription, url)), &mut text)
-            .ok()?;
+        let clear = key.open_in_place(nonce, Aad::from(binding), &mut text).ok()?;
         String::from_utf8(clear.to_vec()).ok()
     }
 }

@@ -16,6 +16,8 @@ pub mod egress;
 pub mod outcome;
 pub mod pull;
 pub mod retry;
+pub mod secrets;
+pub mod signature;
 pub mod sse;
 pub mod webhook;
 

@@ -20,9 +20,12 @@ use stadtbus_event::{Event, http_binding};
 use super::{
     egress::{Egress, EgressError, Endpoint},
     outcome::{Outcome, clean},
+    secrets::Secrets,
+    signature::WEBHOOK_ID,
 };
 
 mod handshake;
+mod signed;
 #[cfg(test)]
 mod tests;
 
@@ -34,7 +37,6 @@ pub const CUSTOM_HEADERS_MAX: usize = 16;
 /// The longest value of such a field, in bytes.
 pub const CUSTOM_HEADER_BYTES_MAX: usize = 4096;
 
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const ATTEMPT: HeaderName = HeaderName::from_static("stadtbus-attempt");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("stadtbus/", env!("CARGO_PKG_VERSION")));
@@ -83,6 +85,8 @@ pub struct WebhookTarget {
     headers: HeaderMap,
     handshake: Handshake,
     consent: Arc<handshake::Consent>,
+    /// Whose secret signs: `<partner>.<subscription>`.
+    signed_for: Box<str>,
 }
 
 impl WebhookTarget {
@@ -109,6 +113,14 @@ impl WebhookTarget {
     #[must_use]
     pub fn asking(self, handshake: Handshake) -> Self {
         Self { handshake, ..self }
+    }
+
+    /// The same target, with deliveries signed by the secret of this subscription (`<partner>.<subscription>`), if it has
+    /// one.
+    #[must_use]
+    pub fn signed_for(self, key: &str) -> Self {
+        let signed_for = key.into();
+        Self { signed_for, ..self }
     }
 
     /// A target from its parts. Values of `headers` are never shown: they may be the receiver's credentials.
@@ -138,6 +150,7 @@ impl WebhookTarget {
             headers: checked,
             handshake: Handshake::Off,
             consent: Arc::default(),
+            signed_for: Box::default(),
         })
     }
 
@@ -206,6 +219,7 @@ pub struct Webhook {
     egress: Arc<Egress>,
     origin: HeaderValue,
     ask_again: Duration,
+    secrets: Option<Arc<Secrets>>,
 }
 
 impl Webhook {
@@ -216,7 +230,15 @@ impl Webhook {
             egress,
             origin: HeaderValue::from_static("stadtbus"),
             ask_again: handshake::ASK_AGAIN,
+            secrets: None,
         }
+    }
+
+    /// With the secrets and keys that sign.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Arc<Secrets>) -> Self {
+        let secrets = Some(secrets);
+        Self { secrets, ..self }
     }
 
     /// With this name of the bus (`WebHook-Request-Origin`), a DNS name that receivers know it by.
@@ -292,10 +314,21 @@ impl Webhook {
     }
 
     async fn post(&self, target: &WebhookTarget, message: impl Fn() -> (HeaderMap, Bytes)) -> Attempt {
+        let signer = match self.signer(target) {
+            Ok(signer) => signer,
+            Err(outcome) => {
+                return Attempt {
+                    outcome,
+                    status: None,
+                    excerpt: None,
+                };
+            }
+        };
         // HOOK-11: after consent every delivery says who it is from.
         let consented = target.consent.is_given().await;
         let message = || {
             let (mut headers, body) = message();
+            signer.sign(&mut headers, &body);
             if consented {
                 headers.insert(handshake::REQUEST_ORIGIN, self.origin.clone());
             }

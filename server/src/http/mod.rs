@@ -14,6 +14,7 @@ mod journey;
 mod orders;
 mod problem;
 mod publish;
+mod secret;
 mod subscriptions;
 mod tap;
 
@@ -66,7 +67,8 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(health::metrics))
         .with(routes!(health::status))
         .with(routes!(descriptions::openapi))
-        .with(routes!(descriptions::asyncapi));
+        .with(routes!(descriptions::asyncapi))
+        .with(routes!(secret::keys));
     if accept {
         api = api
             .with(routes!(publish::events, publish::consent))
@@ -89,6 +91,7 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(subscriptions::stream))
         .with(routes!(subscriptions::pause))
         .with(routes!(subscriptions::resume))
+        .with(routes!(secret::rotate, secret::show, secret::remove))
         .with(routes!(journey::by_id))
         .with(routes!(journey::by_position))
         .with(routes!(dead_letters::list))

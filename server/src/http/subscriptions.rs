@@ -169,7 +169,7 @@ async fn here(bus: &Bus, order: &Order, call: &str) -> Result<Place, Problem> {
     )))
 }
 
-fn parsed<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, Problem> {
+pub(super) fn parsed<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         Problem(Refusal::new(
             "SB-1102",

@@ -31,6 +31,7 @@ mod plugins;
 mod pull;
 mod restart;
 mod rights;
+mod signatures;
 mod state;
 mod storage;
 mod stream;
