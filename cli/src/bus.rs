@@ -56,6 +56,8 @@ pub(crate) struct Dev {
     pub(crate) key: PathBuf,
     /// Where compiled plugins are kept.
     pub(crate) cache: PathBuf,
+    /// What is remembered of the broker's logs.
+    pub(crate) witness: PathBuf,
 }
 
 /// Starts a bus for trying out; everything not said here is as in operation.
@@ -73,6 +75,7 @@ pub(crate) async fn start(dev: &Dev) -> Result<Running, Failure> {
         "STADTBUS_BROKER_DURABILITY" if kind == "memory" => Some("degraded".to_owned()),
         "STADTBUS_ISSUER_KEY_FILE" => Some(dev.key.display().to_string()),
         "STADTBUS_PLUGINS_CACHE_DIR" => Some(dev.cache.display().to_string()),
+        "STADTBUS_WITNESS_DIR" => Some(dev.witness.display().to_string()),
         // Room for a demonstration, not for a city's year.
         "STADTBUS_LIMITS_LOG_BYTES_MAX" => Some((256_u64 << 20).to_string()),
         _ => None,

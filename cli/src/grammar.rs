@@ -4,7 +4,7 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, conformance, dev, dlq, doctor, explain, lint, pause, plugin, print_config, pull, route, send,
+    apply, conformance, dev, dlq, doctor, explain, lint, log, pause, plugin, print_config, pull, route, send,
     serve, status, subscription, tap, test, token, trace,
 };
 use crate::say;
@@ -94,6 +94,7 @@ pub(crate) enum Command {
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
     Dlq(dlq::Args),
+    Log(log::Args),
     Lint(lint::Args),
     Test(test::Args),
     Conformance(conformance::Args),

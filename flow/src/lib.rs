@@ -10,7 +10,8 @@
 //! The folders beside those two files are the steps, in that order. Steps never call each other; only
 //! `accept.rs` and `dispatch.rs` know the order. [`lanes`] is what dispatch runs on (readers, queues,
 //! cursors, leases), [`city`] is the configuration both halves share, [`facts`] is what the bus tells about
-//! itself, and [`journey`] answers "where is my event?" from the log, the facts and the lanes.
+//! itself, [`journey`] answers "where is my event?" from the log, the facts and the lanes, and [`witness`] stands between
+//! the flow and its broker and notices when a log is not what it was.
 
 #![cfg_attr(
     test,
@@ -47,6 +48,8 @@ pub mod city;
 pub mod facts;
 
 pub mod journey;
+
+pub mod witness;
 
 pub mod limits;
 

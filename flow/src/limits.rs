@@ -52,6 +52,12 @@ pub struct Limits {
     pub subscriptions_ordered_max: usize,
     /// How long nothing may match a subscription before it is flagged, in seconds.
     pub subscription_quiet_s: u64,
+    /// How often the witness writes down what was acknowledged, in milliseconds.
+    pub witness_flush_ms: u64,
+    /// How often the witness looks at every log, in seconds.
+    pub witness_look_s: u64,
+    /// How fast the witness reads while it compares whole logs, in bytes a second.
+    pub witness_scan_bytes_s_max: u64,
     /// How long shutdown waits for deliveries under way, in milliseconds.
     pub drain_timeout_ms: u64,
 }
@@ -79,6 +85,9 @@ impl Default for Limits {
             duplicate_window_s: 120,
             subscriptions_ordered_max: 200,
             subscription_quiet_s: 86_400,
+            witness_flush_ms: 1_000,
+            witness_look_s: 60,
+            witness_scan_bytes_s_max: 64 * 1024 * 1024,
             drain_timeout_ms: 10_000,
         }
     }
@@ -90,7 +99,7 @@ impl Limits {
     /// # Errors
     /// The name of the first limit out of bounds and the bounds, as a sentence.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 21] = [
+        let bounds: [(&str, u64, u64, u64); 24] = [
             (
                 "event_bytes_max",
                 self.event_bytes_max as u64,
@@ -126,6 +135,14 @@ impl Limits {
                 5_000,
             ),
             ("subscription_quiet_s", self.subscription_quiet_s, 60, 2_592_000),
+            ("witness_flush_ms", self.witness_flush_ms, 100, 10_000),
+            ("witness_look_s", self.witness_look_s, 1, 3_600),
+            (
+                "witness_scan_bytes_s_max",
+                self.witness_scan_bytes_s_max,
+                1 << 20,
+                10 << 30,
+            ),
             ("drain_timeout_ms", self.drain_timeout_ms, 0, 120_000),
         ];
         for (name, value, least, most) in bounds {

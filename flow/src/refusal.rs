@@ -30,7 +30,7 @@ impl Refusal {
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         let retry_after = match code {
             "SB-1404" | "SB-1405" | "SB-1407" | "SB-1501" | "SB-1503" => Some(Duration::from_secs(1)),
-            "SB-1502" => Some(Duration::from_secs(30)),
+            "SB-1502" | "SB-1508" => Some(Duration::from_secs(30)),
             _ => None,
         };
         Self {
@@ -67,8 +67,11 @@ impl Refusal {
             "SB-1401" | "SB-1403" | "SB-1406" => 413,
             "SB-1402" => 431,
             "SB-1404" => 429,
-            "SB-1405" | "SB-1407" | "SB-1501" | "SB-1502" | "SB-1503" => 503,
-            "SB-1504" | "SB-2004" | "SB-2007" | "SB-2011" | "SB-1408" | "SB-5012" | "SB-5016" => 409,
+            "SB-1405" | "SB-1407" | "SB-1501" | "SB-1502" | "SB-1503" | "SB-1508" => 503,
+            "SB-1511" => 410,
+            "SB-1504" | "SB-1509" | "SB-2004" | "SB-2007" | "SB-2011" | "SB-1408" | "SB-5012" | "SB-5016" => {
+                409
+            }
             "SB-2012" => 412,
             "SB-1505" | "SB-2001" | "SB-2002" | "SB-2005" | "SB-2009" | "SB-4009" => 404,
             "SB-2010" => 405,

@@ -32,6 +32,7 @@ use crate::{
     StartError, broker,
     config::{BrokerKind, Config},
     telemetry::Spans,
+    witness::{Watch, witnessed},
 };
 
 /// How long the start waits for the city that the broker holds.
@@ -42,6 +43,7 @@ pub struct Bus {
     pub(crate) config: Config,
     pub(crate) limits: Limits,
     pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) witness: Option<Watch>,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) cities: Arc<Cities>,
     pub(crate) egress: Arc<Egress>,
@@ -72,6 +74,8 @@ impl Bus {
             metrics: Metrics::default(),
             traces,
         });
+        // Before anything writes: what was lost while nobody looked must not be hidden by what comes.
+        let (broker, witness) = witnessed(&config, broker, &facts).await?;
         let egress_config = EgressConfig {
             own: own_addresses(&config, address).await,
             ..EgressConfig::default()
@@ -113,11 +117,12 @@ impl Bus {
             Arc::clone(&facts),
             limits.clone(),
         );
-        let dead_letters = DeadLetters::new(Arc::clone(&broker));
         let bus = Self {
             config,
             limits,
+            dead_letters: DeadLetters::new(Arc::clone(&broker)),
             broker,
+            witness,
             verifier,
             cities,
             egress,
@@ -125,7 +130,6 @@ impl Bus {
             acceptor,
             dispatcher,
             lanes,
-            dead_letters,
             facts,
             degraded,
             spans,
@@ -194,6 +198,9 @@ impl Bus {
         for task in std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner)) {
             task.abort();
         }
+        if let Some(watch) = &self.witness {
+            watch.end().await;
+        }
         self.broker.close().await;
         self.spans.shutdown();
     }
@@ -202,6 +209,9 @@ impl Bus {
     pub(crate) fn readiness(&self) -> Result<(), String> {
         if let Health::Down(why) = &*self.broker.health().borrow() {
             return Err(format!("broker: {why}"));
+        }
+        if let Some(why) = self.witness.as_ref().and_then(|watch| watch.witness.stopped()) {
+            return Err(format!("SB-1508: {why}"));
         }
         match self.cities.current() {
             Ok(_) => Ok(()),

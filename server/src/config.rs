@@ -48,6 +48,7 @@ pub struct Config {
     pub plugins: PluginsConfig,
     pub credentials: CredentialsConfig,
     pub signing: SigningConfig,
+    pub witness: WitnessConfig,
     pub telemetry: TelemetryConfig,
     pub limits: Limits,
 }
@@ -119,6 +120,14 @@ pub struct CredentialsConfig {
 #[allow(missing_docs, reason = "the default configuration file is the reference")]
 pub struct SigningConfig {
     pub key_file: PathBuf,
+}
+
+/// Section `[witness]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the default configuration file is the reference")]
+pub struct WitnessConfig {
+    pub dir: PathBuf,
 }
 
 /// Section `[telemetry]`.

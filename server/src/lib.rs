@@ -9,6 +9,7 @@ mod config;
 mod describe;
 mod http;
 mod telemetry;
+mod witness;
 
 use std::{net::SocketAddr, sync::Arc};
 

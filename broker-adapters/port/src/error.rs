@@ -27,6 +27,10 @@ pub enum BrokerError {
     /// The broker or the adapter refuses the call as such; repeating it cannot help (SB-1507).
     #[error("the broker refused: {0}")]
     Refused(String),
+    /// Nothing was stored because the broker's storage contradicts what it acknowledged before (SB-1508). No adapter
+    /// says so; who remembers does.
+    #[error("the broker's storage cannot be trusted: {0}")]
+    Untrusted(String),
 }
 
 impl BrokerError {
@@ -41,13 +45,17 @@ impl BrokerError {
             Self::NotFound(_) => "SB-1505",
             Self::TooLarge(_) => "SB-1506",
             Self::Refused(_) => "SB-1507",
+            Self::Untrusted(_) => "SB-1508",
         }
     }
 
     /// Whether the same call can succeed later without anything else changing in the caller's request.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Full(_) | Self::Unavailable(_) | Self::Unknown(_))
+        matches!(
+            self,
+            Self::Full(_) | Self::Unavailable(_) | Self::Unknown(_) | Self::Untrusted(_)
+        )
     }
 
     /// Whether the write can have taken effect all the same.

@@ -82,6 +82,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
         broker,
         key: key.clone(),
         cache: place.folder.join("plugins"),
+        witness: place.folder.join("witness"),
     };
     let storage = program.as_ref().map_or_else(
         || t("im Speicher, weg am Ende", "in memory, gone at the end").to_owned(),

@@ -7,6 +7,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod lint;
+pub(crate) mod log;
 pub(crate) mod pause;
 pub(crate) mod plugin;
 pub(crate) mod print_config;

@@ -19,6 +19,7 @@ pub use order::Order;
 pub use ordered::{Changed, Impossible};
 use stadtbus_broker::Broker;
 use stadtbus_plugin_host::{Host, Pool};
+pub(crate) use store::{CITY, CURRENT};
 use tokio::sync::watch;
 
 use crate::{Limits, Refusal, deliver::credential::Keeper};

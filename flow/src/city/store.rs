@@ -12,9 +12,9 @@ use super::{Cities, LiveCity, live::Plugins};
 use crate::Refusal;
 
 /// Bucket of the cell.
-const CITY: &str = "CITY";
+pub(crate) const CITY: &str = "CITY";
 /// The cell.
-const CURRENT: &str = "current";
+pub(crate) const CURRENT: &str = "current";
 /// Bucket of the documents, by digest.
 const CITIES: &str = "CITIES";
 /// Bucket of the components, by SHA-256.

@@ -26,6 +26,11 @@ struct RouteLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogLabels {
+    log: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LaneLabels {
     subscription: String,
 }
@@ -75,6 +80,7 @@ pub struct Metrics {
     unmatched: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     quiet: Family<LaneLabels, Gauge>,
     broker_up: Gauge,
+    log_damaged: Family<LogLabels, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -101,6 +107,7 @@ impl Default for Metrics {
             unmatched: Family::default(),
             quiet: Family::default(),
             broker_up: Gauge::default(),
+            log_damaged: Family::default(),
         };
         metrics.register();
         metrics
@@ -176,6 +183,11 @@ impl Metrics {
             "1 while the broker can be used.",
             self.broker_up.clone(),
         );
+        registry.register(
+            "log_damaged",
+            "1 while a log or bucket contradicts what was acknowledged; nothing is accepted then.",
+            self.log_damaged.clone(),
+        );
     }
 
     pub(super) fn accepted(&self, partner: &str, duplicate: bool, seconds: f64) {
@@ -225,6 +237,13 @@ impl Metrics {
             })
             .inc();
         self.settle_seconds.observe(seconds);
+    }
+
+    /// Whether a log or bucket is what it was.
+    pub(crate) fn log_damaged(&self, log: &str, damaged: bool) {
+        self.log_damaged
+            .get_or_create(&LogLabels { log: log.to_owned() })
+            .set(i64::from(damaged));
     }
 
     /// The text of a scrape, with the gauges as they are now. Lanes that are gone disappear.

@@ -95,7 +95,9 @@ async fn offer(lane: &Lane, record: Record) -> bool {
     let logged = match log::decode(record) {
         Ok(logged) => Arc::new(logged),
         Err(error) => {
-            tracing::error!(position, %error, "A record in the log is not an event of this bus; it is passed over.");
+            if error.code != log::LOST_CODE {
+                tracing::error!(position, %error, "A record in the log is not an event of this bus; it is passed over.");
+            }
             return true;
         }
     };

@@ -93,7 +93,9 @@ impl Feed {
         let logged = match log::decode(record) {
             Ok(logged) => Arc::new(logged),
             Err(error) => {
-                tracing::error!(log = %self.log, position, %error, "A record in the log is not an event of this bus; it is passed over.");
+                if error.code != log::LOST_CODE {
+                    tracing::error!(log = %self.log, position, %error, "A record in the log is not an event of this bus; it is passed over.");
+                }
                 self.progress().position = position;
                 return;
             }

@@ -50,6 +50,18 @@ pub struct Logged {
 /// than its few bytes.
 const PROVENANCE: &str = "sb-provenance";
 
+/// The header of a record that stands in for one that was lost.
+const LOST: &str = "sb-lost";
+/// What [`decode`] says of such a record.
+pub const LOST_CODE: &str = "SB-1511";
+
+/// A record for a position whose event was lost, so that the position is not given again.
+#[must_use]
+pub(crate) fn placeholder(log: &LogName) -> Entry {
+    let partner = log.as_str().trim_start_matches("LOG_").to_ascii_lowercase();
+    Entry::new(format!("log.{partner}.stadtbus.lost"), "").with_header(LOST, "1")
+}
+
 /// [`Provenance`] as it is written, without the partner, which the subject names.
 #[derive(Serialize, Deserialize)]
 struct Written<'a> {
@@ -140,6 +152,11 @@ pub fn encode(partner: &PartnerId, event: &Event, provenance: &Provenance) -> En
 /// # Errors
 /// When the record is not one that [`encode`] wrote: somebody else wrote into the log.
 pub fn decode(record: Record) -> Result<Logged, Refusal> {
+    if record.header(LOST).is_some() {
+        let detail =
+            "The event at this position was lost from the broker's storage; an operator has decided so.";
+        return Err(Refusal::new(LOST_CODE, detail));
+    }
     let partner = record
         .subject
         .split('.')

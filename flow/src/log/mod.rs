@@ -13,7 +13,8 @@ mod receipt;
 
 use std::{sync::Arc, time::Duration};
 
-pub use entry::{Logged, Provenance, decode, encode, message_id};
+pub(crate) use entry::placeholder;
+pub use entry::{LOST_CODE, Logged, Provenance, decode, encode, message_id};
 pub use receipt::Receipt;
 use stadtbus_broker::{Broker, BrokerError, Entry, LogName, LogSpec};
 use stadtbus_event::{Event, PartnerId};

@@ -27,7 +27,7 @@ pub(crate) const SCOPE: &[&str] = &["SB-1305"];
 pub(crate) const NOT_YET: &[&str] = &["SB-1405"];
 /// The broker does not do what it was asked.
 pub(crate) const BROKER: &[&str] = &[
-    "SB-1501", "SB-1502", "SB-1503", "SB-1504", "SB-1505", "SB-1506", "SB-1507",
+    "SB-1501", "SB-1502", "SB-1503", "SB-1504", "SB-1505", "SB-1506", "SB-1507", "SB-1508",
 ];
 /// A parameter of path or query that is none.
 pub(crate) const PARAMETER: &[&str] = &["SB-1119"];

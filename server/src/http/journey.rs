@@ -25,7 +25,7 @@ use crate::{
 
 refusals! {
     /// Of a journey.
-    JourneyRefused = ALWAYS, WHO, NOT_YET, BROKER, PARAMETER, &["SB-2005"]
+    JourneyRefused = ALWAYS, WHO, NOT_YET, BROKER, PARAMETER, &["SB-1511", "SB-2005"]
 }
 
 /// `?source=`

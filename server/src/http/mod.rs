@@ -11,6 +11,7 @@ mod dry_run;
 mod extract;
 mod health;
 mod journey;
+mod logs;
 mod orders;
 mod problem;
 mod publish;
@@ -98,6 +99,9 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(dead_letters::show))
         .with(routes!(dead_letters::retry))
         .with(routes!(tap::stream))
+        .with(routes!(logs::list))
+        .with(routes!(logs::show))
+        .with(routes!(logs::accept_truth))
         .bodies_of(limits.body_bytes_max);
     let admin = Api::new()
         .with(routes!(city::current, city::apply))
@@ -152,6 +156,7 @@ async fn in_time(State(bus): Shared, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let own_time = path.ends_with("/stream")
         || path.ends_with("/receive")
+        || path.ends_with("/accept-truth")
         || path == "/v1/tap"
         || path.starts_with("/v1/city")
         || path.starts_with("/v1/plugins");

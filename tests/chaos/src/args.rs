@@ -13,6 +13,8 @@ Kills bus and broker under load and counts what is missing.
   --events N        events to claim, 100 to 5,000,000 (50,000)
   --kills N         times to kill, bus and broker in turn, up to 1,000 (6)
   --seed S          what is sent and when who is killed follows from this number; drawn and printed if not given
+  --corruption      damage the broker's files in some sixty ways, and see whether each is noticed within a minute of the
+                    start or does no harm; then kill both without damage, and see that there is no alarm
   --minutes-max N   give up after this time, the settling included, 1 to 240 (20)
   --planted NAME    build the bus with this bug and succeed only if the oracle finds it:
                     ack-before-append  202 is answered before the log has the event
@@ -35,6 +37,7 @@ pub(crate) struct Args {
     pub(crate) given_seed: Option<u64>,
     pub(crate) minutes_max: u64,
     pub(crate) planted: Option<Bug>,
+    pub(crate) corruption: bool,
 }
 
 impl Args {
@@ -44,6 +47,7 @@ impl Args {
             return Ok(None);
         }
         let smoke = words.flag("--smoke");
+        let corruption = words.flag("--corruption");
         let events = words.number("--events", 100, 5_000_000)?;
         let kills = words.number("--kills", 0, 1_000)?;
         let planted = words
@@ -57,6 +61,11 @@ impl Args {
                 "--smoke and --planted say themselves how many events and kills there are",
             ));
         }
+        if corruption && (smoke || planted.is_some() || events.is_some() || kills.is_some()) {
+            return Err(Failure::new(
+                "--corruption goes with --seed and --minutes-max only",
+            ));
+        }
         let (usual_events, usual_kills) = if smoke { SMOKE } else { (50_000, 6) };
         let args = Self {
             events: events.unwrap_or(usual_events),
@@ -64,6 +73,7 @@ impl Args {
             given_seed: words.number("--seed", 1, SEED_MAX)?,
             minutes_max: words.number("--minutes-max", 1, 240)?.unwrap_or(20),
             planted,
+            corruption,
         };
         words.end()?;
         Ok(Some(args))

@@ -10,10 +10,13 @@
 //!
 //! **Refuses.** To look inside. It speaks the public HTTP API and sends signals; it knows no crate of the product.
 //!
+//! `--corruption` damages the broker's files between two starts instead, and asks whether the bus notices.
+//!
 //! Exit code 0: no violation. 1: a violation. 2: the run could not be made.
 
 mod args;
 mod campaign;
+mod corruption;
 mod faults;
 mod ledger;
 mod payload;
@@ -45,6 +48,9 @@ async fn run() -> Outcome<bool> {
         print!("{USAGE}");
         return Ok(true);
     };
+    if args.corruption {
+        return Box::pin(corruption::run(&args)).await;
+    }
     match args.planted {
         Some(bug) => planted::prove(bug, &args).await,
         None => Box::pin(campaign::run(&args)).await,

@@ -177,12 +177,13 @@ impl Bus {
         let otlp = self.options.otlp_endpoint.as_ref();
         let otlp = otlp.map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
         Ok(format!(
-            "listen = \"127.0.0.1:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n{}{}\n",
+            "listen = \"127.0.0.1:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n[witness]\ndir = {:?}\n{}{}\n",
             self.port,
             self.broker_url,
             self.monitor,
             self.key_file,
             cache,
+            self.dir.join("witness"),
             otlp.unwrap_or_default(),
             self.options.extra_config,
         ))

@@ -35,6 +35,7 @@ pub struct NatsServer {
 }
 
 const START_TRIES: usize = 5;
+const STOP_WITHIN: Duration = Duration::from_secs(20);
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
 impl NatsServer {
@@ -132,6 +133,20 @@ impl NatsServer {
         self.process
             .as_ref()
             .ok_or_else(|| Failure::new("nats-server is not running"))
+    }
+
+    /// SIGTERM, and until it has ended.
+    pub async fn stop(&mut self) -> Outcome<()> {
+        match self.process.take() {
+            Some(mut process) => process.stop(STOP_WITHIN).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Where JetStream keeps its streams, one directory each.
+    #[must_use]
+    pub fn streams_dir(&self) -> PathBuf {
+        self.dir.join("store/jetstream/$G/streams")
     }
 
     /// kill -9.

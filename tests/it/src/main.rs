@@ -27,6 +27,7 @@ mod dry_run;
 mod handshake;
 mod journey;
 mod krefeld;
+mod logs;
 mod plugins;
 mod pull;
 mod restart;
