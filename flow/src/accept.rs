@@ -3,20 +3,21 @@
 //! This file is the whole way of an event into the log. Whatever is wrong with it is said here and now, with a
 //! code; what comes out as a [`Receipt`] is durable. Nothing is acknowledged before the broker has.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use stadtbus_event::Event;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use crate::{
     Limits, Refusal,
     authenticate::{Principal, Verifier},
     city::Cities,
+    clock,
     facts::{EventAccepted, EventRefused, Facts, Span, SpanKind},
     ingest::{self, Arrival},
     log::{LogWriter, Provenance, Receipt},
@@ -171,7 +172,7 @@ impl Acceptor {
         event: &Event,
         traceparent: Option<String>,
     ) -> Result<Provenance, Refusal> {
-        let now = SystemTime::now();
+        let now = clock::now();
         let city = self.cities.current()?;
         let contract = validate::admit(&city.registry, principal, event, now)?;
         Ok(self.provenance(principal, contract, now, traceparent))

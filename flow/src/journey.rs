@@ -21,6 +21,7 @@ pub use verdict::Verdict;
 use crate::{
     Refusal,
     city::{LiveCity, Order},
+    clock,
     lanes::{Lanes, Outcome, Standing, settled::Fact},
     log::{self, Logged},
     route::Decision,
@@ -115,7 +116,7 @@ pub async fn tell(
         .await?
         .ok_or_else(|| Refusal::new("SB-2005", "There is no event at this position."))?;
     let logged = Arc::new(log::decode(record)?);
-    let now = SystemTime::now();
+    let now = clock::now();
     let matching = matching(city, &logged.event, now);
     // Taken before the pages are read: a flush in between shows a fact twice at most, and that is sorted out.
     let unwritten = unwritten(city, lanes, &logged);

@@ -45,6 +45,8 @@ pub mod lanes;
 
 pub mod city;
 
+pub mod clock;
+
 pub mod facts;
 
 pub mod journey;

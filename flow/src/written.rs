@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+pub(crate) use crate::clock::millis_now;
+
 /// Lower-case hexadecimal.
 #[must_use]
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -29,12 +31,6 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
 pub(crate) fn millis(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Now, in milliseconds since 1970: what facts and notes are kept in.
-#[must_use]
-pub(crate) fn millis_now() -> u64 {
-    millis(SystemTime::now())
 }
 
 /// The time that so many milliseconds since 1970 stand for.

@@ -36,6 +36,8 @@ pub struct Options {
     pub payload_bytes_max: usize,
     /// How long a caller waits for an answer.
     pub deadline: Duration,
+    /// What its clock says when it is made; it goes on with tokio's.
+    pub started: SystemTime,
 }
 
 impl Default for Options {
@@ -45,6 +47,7 @@ impl Default for Options {
             bytes_max: 1 << 30,
             payload_bytes_max: 1 << 20,
             deadline: Duration::from_secs(5),
+            started: SystemTime::now(),
         }
     }
 }

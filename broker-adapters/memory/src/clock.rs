@@ -18,9 +18,9 @@ pub(crate) struct Now {
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(system: SystemTime) -> Self {
         Self {
-            system: SystemTime::now(),
+            system,
             steady: Instant::now(),
         }
     }

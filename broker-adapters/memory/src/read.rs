@@ -47,6 +47,7 @@ impl Waiting {
             }
         };
         tokio::select! {
+            biased;
             changed = source.changed() => changed.is_ok(),
             changed = self.health.changed() => changed.is_ok(),
             _ = self.closed.wait_for(|closed| *closed) => false,

@@ -1,7 +1,7 @@
 //! Everything stored, behind one lock; and what all handles share.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,9 +21,9 @@ use crate::{
 /// What is stored.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    pub(crate) logs: HashMap<LogName, Log>,
-    pub(crate) buckets: HashMap<String, Bucket>,
-    pub(crate) blobs: HashMap<String, BTreeMap<String, Bytes>>,
+    pub(crate) logs: BTreeMap<LogName, Log>,
+    pub(crate) buckets: BTreeMap<String, Bucket>,
+    pub(crate) blobs: BTreeMap<String, BTreeMap<String, Bytes>>,
     /// The weight of all of it.
     pub(crate) bytes: u64,
 }
@@ -79,7 +79,7 @@ impl Shared {
             dice: Mutex::new(Dice::new(options.seed)),
             health: watch::Sender::new(Health::Up),
             closed: watch::Sender::new(false),
-            clock: Clock::start(),
+            clock: Clock::start(options.started),
             options,
         }
     }

@@ -4,10 +4,7 @@
 //! order: outputs with deterministic ids, then state, then the answer; the state remembers the input, so the
 //! repeat of an input whose answer was lost is answered as it was and runs nothing again.
 
-use std::{
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -15,13 +12,14 @@ use sha2::{Digest, Sha256};
 use stadtbus_broker::BrokerError;
 use stadtbus_event::Event;
 use stadtbus_plugin_host::{Draft, OwnedInput, StateChange};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use super::{Acceptor, Request};
 use crate::{
     Refusal,
     authenticate::Principal,
     city::LiveRoute,
+    clock,
     facts::{EventAccepted, EventRefused, InputDropped},
     ingest,
     log::{Provenance, Receipt},
@@ -150,7 +148,7 @@ impl Acceptor {
         let input = OwnedInput::Raw {
             content_type,
             bytes,
-            received: rfc3339(SystemTime::now()),
+            received: rfc3339(clock::now()),
         };
         let passage = Passage {
             route,
@@ -233,7 +231,7 @@ impl Acceptor {
     /// All outputs are validated before the first is written: an input is published whole or not at all.
     async fn publish(&self, passage: &Passage<'_>, drafts: Vec<Draft>) -> Result<Vec<Receipt>, Refusal> {
         let city = self.cities.current()?;
-        let now = SystemTime::now();
+        let now = clock::now();
         let mut events: Vec<(Arc<Event>, Provenance)> = Vec::with_capacity(drafts.len());
         for (n, draft) in drafts.into_iter().enumerate() {
             passage.route.may_publish(&draft.ty)?;

@@ -16,9 +16,10 @@ use base64::{
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use sha2::{Digest, Sha256};
 use stadtbus_event::{PartnerId, SystemId};
-use uuid::Uuid;
 
 use super::{KeyError, Scopes, token::Claims};
+
+use crate::clock;
 
 /// The longest life of a token the bus issues: a year and a day.
 pub const TOKEN_TTL_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -110,7 +111,7 @@ impl Issuer {
         if request.issuer.is_empty() || request.audience.is_empty() {
             return Err(KeyError::Request("issuer and audience must be named"));
         }
-        let now_s = SystemTime::now()
+        let now_s = clock::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_err(|_| KeyError::Request("this machine's clock stands before 1970"))?
             .as_secs();
@@ -121,7 +122,7 @@ impl Issuer {
             exp: Some(now_s.saturating_add(request.ttl.as_secs()).into()),
             nbf: None,
             iat: Some(now_s.into()),
-            jti: Some(Uuid::new_v4().to_string()),
+            jti: Some(clock::unguessable().to_string()),
             scope: Some(request.scopes.to_string()),
         };
         let mut header = Header::new(Algorithm::EdDSA);

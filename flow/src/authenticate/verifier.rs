@@ -17,6 +17,8 @@ use super::{
     token::{self, ClaimedIssuer, Claims},
 };
 
+use crate::clock;
+
 /// The last second of the year 9999: no honest token lives longer, and every clock can hold it.
 const EXP_S_MAX: u64 = 253_402_300_799;
 
@@ -148,7 +150,7 @@ impl Verifier {
     pub fn verify(&self, authorization_header: Option<&str>) -> Result<Arc<Principal>, AuthError> {
         let token = token::bearer(authorization_header)?;
         let digest = token_digest(token)?;
-        let (trust, now) = (self.trust.load(), SystemTime::now());
+        let (trust, now) = (self.trust.load(), clock::now());
         if let Some(principal) = trust.cache.get(&digest, now, trust.leeway) {
             return Ok(principal);
         }

@@ -14,7 +14,7 @@ use super::{
     store::{Pointer, compiled},
 };
 use crate::{
-    Refusal,
+    Refusal, clock,
     deliver::secrets::SECRETS,
     lanes::{
         cursor::{Mark, Marks},
@@ -23,7 +23,7 @@ use crate::{
         watch::Watch,
     },
     log::{log_of, partner_log_spec},
-    written::{hex, millis_now},
+    written::hex,
 };
 
 /// A city that somebody wants in force.
@@ -150,7 +150,7 @@ impl Cities {
         self.put_document(&next.digest, document.into()).await?;
         let pointer = Pointer {
             digest: next.digest.clone(),
-            applied_ms: millis_now(),
+            applied_ms: clock::millis_now(),
             by: by.to_owned(),
             ordered,
         };
@@ -223,7 +223,7 @@ impl Cities {
                     .iter()
                     .map(|log| (log.as_str().to_owned(), mark(log)))
                     .collect(),
-                watch: Watch::begin(order.subscription(), millis_now()),
+                watch: Watch::begin(order.subscription(), clock::millis_now()),
             };
             let value =
                 serde_json::to_vec(&marks).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;

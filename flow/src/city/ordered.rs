@@ -3,13 +3,11 @@
 //! *Promise*: an order is in force when its call is answered, with its cursor, and stays through every later folder.
 //! Two orders that come at once both take effect, whoever writes first. *Refuses*: to touch what a folder defines.
 
-use std::time::SystemTime;
-
 use serde::Serialize;
 use stadtbus_contracts::{City, order};
 
 use super::{Cities, apply::overtaken};
-use crate::Refusal;
+use crate::{Refusal, clock};
 
 /// How often a change is made again over a city that somebody else changed meanwhile.
 const TRIES_MAX: usize = 8;
@@ -41,7 +39,7 @@ impl Impossible {
 
 /// The orders of a city that contradict the rest of it.
 pub(super) fn impossible(city: &City) -> Vec<Impossible> {
-    order::impossible(city, SystemTime::now())
+    order::impossible(city, clock::now())
         .into_iter()
         .map(|(id, finding)| Impossible {
             subscription: id.to_string(),

@@ -9,6 +9,7 @@
 //! it was made. A change of zones throws all of them away, so that it holds at once.
 
 mod connect;
+mod dial;
 mod failure;
 mod policy;
 mod resolve;
@@ -16,11 +17,7 @@ mod resolve;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -37,8 +34,9 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use stadtbus_contracts::{Zone, reach::Malformed};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
+pub use dial::{Dial, Tcp, Wire};
 pub use resolve::{ADDRESSES_MAX, Resolve, SystemResolver};
 pub use stadtbus_contracts::reach::{AddressClass, Denied, Endpoint};
 
@@ -171,6 +169,18 @@ impl Egress {
     /// # Errors
     /// [`EgressError::Roots`].
     pub fn with_resolver(config: EgressConfig, resolver: Arc<dyn Resolve>) -> Result<Self, EgressError> {
+        Self::with_net(config, resolver, Arc::new(Tcp))
+    }
+
+    /// A door into another net: the checks are the same, but names and connections are not the operating system's.
+    ///
+    /// # Errors
+    /// [`EgressError::Roots`].
+    pub fn with_net(
+        config: EgressConfig,
+        resolver: Arc<dyn Resolve>,
+        dialer: Arc<dyn Dial>,
+    ) -> Result<Self, EgressError> {
         let tls = tls(config.extra_roots_pem.as_deref())?;
         let policy = Policy {
             zones: config.zones,
@@ -179,6 +189,7 @@ impl Egress {
         let connector = Connector {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             resolver,
+            dialer,
         };
         let idle = Duration::from_millis(config.idle_ms_max);
         let client = client(&connector, &tls, config.idle_connections_max, idle);
@@ -261,7 +272,7 @@ impl Egress {
         within: Duration,
         message: impl Fn() -> (HeaderMap, Bytes),
     ) -> Result<Answer, EgressError> {
-        let deadline = tokio::time::Instant::now() + within;
+        let deadline = Instant::now() + within;
         let client = self.client.load_full();
         let exchange = async {
             let first = Instant::now();

@@ -11,10 +11,13 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::clock;
 
 #[cfg(test)]
 mod tests;
@@ -117,7 +120,7 @@ impl<T> Leases<T> {
         if self.room() == 0 {
             return Err(item);
         }
-        let handle = Handle(Uuid::new_v4());
+        let handle = Handle(clock::unguessable());
         let until = now + ttl.clamp(LEASE_MIN, LEASE_MAX);
         self.by_end.insert((until, handle));
         self.by_handle.insert(handle, Lease { item, until });

@@ -4,10 +4,7 @@
 //! `webhook-id`, by which a receiver knows a repeat. *What it refuses*: header fields of a subscription that would
 //! speak for the bus, for the event or for the connection.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -23,6 +20,8 @@ use super::{
     secrets::Secrets,
     signature::WEBHOOK_ID,
 };
+
+use crate::clock;
 
 mod handshake;
 mod signed;
@@ -336,8 +335,7 @@ impl Webhook {
         };
         match self.egress.post(&target.endpoint, target.timeout, message).await {
             Ok(answer) => {
-                let outcome =
-                    Outcome::from_answer(answer.status, answer.retry_after.as_ref(), SystemTime::now());
+                let outcome = Outcome::from_answer(answer.status, answer.retry_after.as_ref(), clock::now());
                 if matches!(outcome, Outcome::Refused { .. } | Outcome::Gone) {
                     target.consent.forget().await;
                 }

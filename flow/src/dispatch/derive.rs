@@ -3,7 +3,7 @@
 //! Outputs first, in one group append; then state; then the input counts as settled. Each output is a
 //! publication of the subscription's owner and is validated like one.
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc};
 
 use stadtbus_broker::BrokerError;
 use stadtbus_contracts::Sink;
@@ -13,6 +13,7 @@ use stadtbus_plugin_host::{Draft, OwnedInput};
 use super::Dispatcher;
 use crate::{
     city::LiveCity,
+    clock,
     facts::SpanKind,
     lanes::{Item, Lane, Outcome},
     log::{Logged, Provenance},
@@ -235,7 +236,7 @@ impl Dispatcher {
             partner: lane.order.partner().clone(),
             by: format!("subscription:{}", lane.order.id()),
             token_id: String::new(),
-            accepted: SystemTime::now(),
+            accepted: clock::now(),
             contract,
             hops,
             cause: Some(format!("{}:{}", logged.log, logged.position)),

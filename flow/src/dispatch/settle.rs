@@ -4,12 +4,13 @@
 //! letters, a long retry is a scheduled message that owns the event from then on. If the broker cannot take
 //! that, the event stays in the lane.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use stadtbus_broker::{BrokerError, Entry, LogName};
 
 use super::Dispatcher;
 use crate::{
+    clock,
     deliver::{
         dead_letter::{Attempt, DeadLetter},
         outcome::Outcome as Answer,
@@ -19,7 +20,7 @@ use crate::{
     lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause},
     log::{DEAD_LOG, RETRY_LOG},
     transform::TransformError,
-    written::{from_millis, millis, millis_now, rfc3339},
+    written::{from_millis, millis, rfc3339},
 };
 
 impl Dispatcher {
@@ -72,15 +73,11 @@ impl Dispatcher {
         }
         .emit(&self.facts);
         item.note(AttemptNote {
-            at_ms: millis_now(),
+            at_ms: clock::millis_now(),
             code: code.to_owned(),
             detail: detail.clone(),
         });
-        let delay = match lane
-            .order
-            .retry
-            .next(item.attempts, after, &mut fastrand::Rng::new())
-        {
+        let delay = match lane.order.retry.next(item.attempts, after, &mut clock::chance()) {
             Decision::RetryIn(delay) => delay,
             Decision::Exhausted => {
                 let why = format!("{} attempts failed; the last one: {code} {detail}", item.attempts);
@@ -108,7 +105,7 @@ impl Dispatcher {
     }
 
     async fn schedule(&self, lane: &Lane, item: &Item, delay: Duration) -> Result<(), BrokerError> {
-        let at = SystemTime::now() + delay;
+        let at = clock::now() + delay;
         let (log, position) = (&item.logged.log, item.logged.position);
         let key = format!("wait.{}.{log}.{position}", lane.order.key());
         let retry = DueRetry {
@@ -185,7 +182,7 @@ impl Dispatcher {
             attempts_count: item.attempts,
             attempts,
             plugin: lane.order.plugin_name(),
-            buried: rfc3339(from_millis(millis_now())),
+            buried: rfc3339(from_millis(clock::millis_now())),
             event: (*logged.event).clone(),
         };
         self.broker
@@ -206,7 +203,7 @@ impl Dispatcher {
         code: Option<&str>,
         detail: Option<String>,
     ) {
-        let seconds = SystemTime::now()
+        let seconds = clock::now()
             .duration_since(item.logged.provenance.accepted)
             .unwrap_or_default()
             .as_secs_f64();

@@ -4,7 +4,7 @@
 //! every later span is its child. The CloudEvents extension `traceparent` is never touched: it keeps the trace in
 //! which the event began (distributed-tracing extension), which spans name as an attribute.
 
-use std::{str::FromStr, time::SystemTime};
+use std::str::FromStr;
 
 pub use opentelemetry::trace::SpanKind;
 use opentelemetry::{
@@ -12,6 +12,8 @@ use opentelemetry::{
     global::BoxedTracer,
     trace::{SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer},
 };
+
+use crate::clock;
 
 /// The tracer, if spans are collected at all.
 #[derive(Default)]
@@ -49,7 +51,7 @@ impl Traces {
                 .span_builder(name())
                 .with_kind(kind)
                 .with_attributes(attributes())
-                .with_start_time(SystemTime::now());
+                .with_start_time(clock::now());
             tracer.build_with_context(builder, &context)
         });
         Span {

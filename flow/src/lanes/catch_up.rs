@@ -4,10 +4,7 @@
 //! its turn, because readers are the part that costs the broker something. A lane that is full for a moment keeps its
 //! reader: a new one would fetch again what this one holds already.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use stadtbus_broker::{Broker, ReadFrom, ReadOptions, Record};
@@ -17,7 +14,7 @@ use super::{
     feed::Feed,
     lane::{Hang, Lane, Offer, Room},
 };
-use crate::log;
+use crate::{clock, log};
 
 /// How long an idle reader waits before it looks whether the feed can be joined.
 const QUIET: Duration = Duration::from_millis(50);
@@ -101,7 +98,7 @@ async fn offer(lane: &Lane, record: Record) -> bool {
             return true;
         }
     };
-    if !lane.order.wants(&logged.event, SystemTime::now()) {
+    if !lane.order.wants(&logged.event, clock::now()) {
         return true;
     }
     while lane.offer(&logged, Hang::Behind) == Offer::Full {

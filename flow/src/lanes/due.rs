@@ -207,6 +207,7 @@ pub(super) async fn run(broker: Arc<dyn Broker>, index: Arc<DueIndex>, stop: Can
     };
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             record = stream.next() => match record {
                 Some(record) => index.add(&record),

@@ -9,7 +9,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -21,8 +20,8 @@ use super::{
     lane::{Hang, Lane, Offer},
 };
 use crate::{
+    clock,
     log::{self, Logged},
-    written::millis_now,
 };
 
 /// Events kept for lanes that rejoin.
@@ -101,16 +100,14 @@ impl Feed {
             }
         };
         // Before the offers, so that an event is never younger than its own match.
-        let read = millis_now();
+        let read = clock::millis_now();
         // Held over the offers, so that a lane joins either before this event or after it.
         let mut progress = self.progress();
-        routing
-            .matcher
-            .matches(&logged.event, SystemTime::now(), |index| {
-                if let Some(lane) = routing.lane(index) {
-                    lane.offer(&logged, Hang::Level);
-                }
-            });
+        routing.matcher.matches(&logged.event, clock::now(), |index| {
+            if let Some(lane) = routing.lane(index) {
+                lane.offer(&logged, Hang::Level);
+            }
+        });
         progress.position = position;
         match progress.types.get_mut(logged.event.ty()) {
             Some(seen) => *seen = read,
@@ -136,7 +133,7 @@ impl Feed {
                 return false;
             }
             for logged in progress.ring.iter().filter(|logged| logged.position >= next) {
-                if lane.order.wants(&logged.event, SystemTime::now())
+                if lane.order.wants(&logged.event, clock::now())
                     && lane.offer(logged, Hang::Behind) == Offer::Full
                 {
                     return false;

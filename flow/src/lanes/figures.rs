@@ -1,10 +1,6 @@
 //! What operators see of the lanes.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use stadtbus_broker::{BrokerError, LogName};
 
@@ -13,7 +9,7 @@ use super::{
     lane::Pause,
     watch::{Quiet, Surroundings, Watch, quiet},
 };
-use crate::{city::Order, facts::LaneGauges, written::millis};
+use crate::{city::Order, clock, facts::LaneGauges, written::millis};
 
 /// One lane as an operator sees it.
 #[derive(Debug, Clone)]
@@ -107,7 +103,7 @@ impl Lanes {
     }
 
     fn sight(&self, order: &Order, watch: Watch, open: usize, behind: bool, feeds: &Feeds) -> Sight {
-        let now = SystemTime::now();
+        let now = clock::now();
         let refusals: Vec<_> = order
             .types()
             .map(|ty| order.grounds(ty, now).err().map(|refusal| refusal.code))

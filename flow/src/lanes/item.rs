@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stadtbus_broker::Position;
 use stadtbus_event::extensions::ExpiryTime;
 
-use crate::log::Logged;
+use crate::{clock, log::Logged};
 
 /// Most attempts remembered one by one; older ones are only counted.
 const ATTEMPTS_KEPT_MAX: usize = 16;
@@ -47,7 +47,7 @@ impl Item {
             due: None,
             attempts: 0,
             notes: Vec::new(),
-            entered: SystemTime::now(),
+            entered: clock::now(),
         }
     }
 
@@ -61,7 +61,7 @@ impl Item {
 
     /// Whether the `expirytime` of its event has passed: then it is never delivered.
     pub(crate) fn has_expired(&self) -> bool {
-        let now = jiff::Timestamp::try_from(SystemTime::now());
+        let now = jiff::Timestamp::try_from(clock::now());
         matches!((ExpiryTime::of(&self.logged.event), now), (Ok(Some(expiry)), Ok(now)) if expiry.has_passed(now))
     }
 
@@ -75,7 +75,7 @@ impl Item {
 /// An item that waits for its next attempt inside the lane.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) at: std::time::Instant,
+    pub(super) at: tokio::time::Instant,
     pub(super) item: Item,
 }
 

@@ -8,11 +8,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use stadtbus_broker::{LogName, Position};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     cursor::{Cursor, Marks},
@@ -20,7 +20,7 @@ use super::{
     settled::Fact,
     watch::Watch,
 };
-use crate::{Limits, city::Order, deliver::pull::Leases, log::Logged, written::millis_now};
+use crate::{Limits, city::Order, clock, deliver::pull::Leases, log::Logged};
 
 /// How a lane hangs on one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,10 @@ impl Lane {
                 (log.clone(), (Cursor::resume(&mark), Hang::Behind))
             })
             .collect();
-        let watch = marks.watch.clone().resume(order.subscription(), millis_now());
+        let watch = marks
+            .watch
+            .clone()
+            .resume(order.subscription(), clock::millis_now());
         let state = State {
             hangs,
             revision,
@@ -176,7 +179,7 @@ impl Lane {
             return Offer::Full;
         }
         cursor.take(logged.position);
-        state.watch.matched(millis_now());
+        state.watch.matched(clock::millis_now());
         state.bytes += logged.event.size_bytes();
         state.enqueue(
             Item::new(Arc::clone(logged)),
@@ -285,7 +288,8 @@ impl Lane {
     pub(super) fn next_retry(&self) -> Option<Instant> {
         let state = self.state();
         let waiting = state.waiting.peek().map(|waiting| waiting.at);
-        waiting.into_iter().chain(state.held_until).min()
+        // While the lane is held nothing is taken, however long it has been due.
+        state.held_until.or(waiting)
     }
 
     /// Stops the lane, visibly, or lets it go on.
@@ -388,7 +392,7 @@ impl State {
             log: item.logged.log.clone(),
             position: item.logged.position,
             outcome,
-            at_ms: millis_now(),
+            at_ms: clock::millis_now(),
             attempts: item.attempts,
             code: code.map(Box::from),
             detail: detail.map(String::into_boxed_str),

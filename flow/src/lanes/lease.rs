@@ -6,15 +6,12 @@
 //! wrote, so two processes can never both believe in one. A process that dies stops renewing, its cells run
 //! out, and the others, which look every third of the time to live, take what is free up to their fair share.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{BrokerError, CellWrite, Cells, Expect};
+use tokio::time::Instant;
 
 /// Who holds a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

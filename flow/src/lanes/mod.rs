@@ -169,17 +169,18 @@ impl Lanes {
         flush_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => break,
                 _ = lease_tick.tick() => self.tend_leases().await,
+                changed = cities.changed() => match changed {
+                    Ok(()) => self.reconcile().await,
+                    Err(_) => break,
+                },
                 _ = relief_tick.tick() => self.ledger.relieve(&self.lanes_at_work()).await,
                 _ = flush_tick.tick() => {
                     self.flush(false).await;
                     self.wake_for_due();
                 }
-                changed = cities.changed() => match changed {
-                    Ok(()) => self.reconcile().await,
-                    Err(_) => break,
-                },
             }
         }
         due.abort();

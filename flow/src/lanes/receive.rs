@@ -1,15 +1,14 @@
 //! How receivers take events themselves: lease, acknowledge, release, reject, extend; and the live stream.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{
     item::{AttemptNote, Item, Outcome, Waiting},
     lane::Lane,
 };
-use crate::{deliver::pull::Handle, log::Logged, written::millis_now};
+use crate::{clock, deliver::pull::Handle, log::Logged};
 
 /// An event handed to a receiver.
 #[derive(Debug, Clone)]
@@ -41,7 +40,7 @@ pub enum Settlement {
 impl Lane {
     /// Leases up to `max` events for `ttl`, waiting up to `wait` for the first.
     pub async fn receive(&self, max: usize, wait: Duration, ttl: Duration) -> Vec<Handed> {
-        let until = tokio::time::Instant::now() + wait;
+        let until = Instant::now() + wait;
         loop {
             let work = self.work.notified();
             tokio::pin!(work);
@@ -169,7 +168,7 @@ impl Lane {
         let mut exhausted = Vec::new();
         for mut item in expired {
             item.note(AttemptNote {
-                at_ms: millis_now(),
+                at_ms: clock::millis_now(),
                 code: "SB-2008".to_owned(),
                 detail: "The lease ran out.".to_owned(),
             });

@@ -150,6 +150,7 @@ impl Lanes {
         let stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = feed.run(stream) => {}
             }

@@ -4,12 +4,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use stadtbus_broker::{Broker, LogName};
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{catch_up::catch_up, due::DueIndex, feed::Feed, lane::Lane};
@@ -61,13 +61,15 @@ impl Runner {
                 .lane
                 .next_retry()
                 .filter(|at| self.carries() || *at > Instant::now());
+            // What is under way is looked at before what calls for more.
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => break,
-                () = &mut work => {}
-                Some(()) = carrying.next(), if !carrying.is_empty() => {}
-                Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
-                () = at(retry), if retry.is_some() && carrying.len() < self.width() => self.lane.work.notify_waiters(),
                 _ = tend.tick(), if self.lane.has_leases() => self.end_leases().await,
+                Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
+                Some(()) = carrying.next(), if !carrying.is_empty() => {}
+                () = at(retry), if retry.is_some() && carrying.len() < self.width() => self.lane.work.notify_waiters(),
+                () = &mut work => {}
             }
         }
         drop(catching);
@@ -75,6 +77,7 @@ impl Runner {
             // What only waits for its receiver's rate is not under way.
             self.lane.let_go();
             tokio::select! {
+                biased;
                 _ = carrying.next() => {}
                 () = tokio::time::sleep(LEASE_INTERVAL) => {}
             }
@@ -154,7 +157,7 @@ impl Runner {
 
 async fn at(instant: Option<Instant>) {
     match instant {
-        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
 }

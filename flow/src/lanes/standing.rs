@@ -1,8 +1,9 @@
 //! Where a lane's events stand, for journeys and operators.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use stadtbus_broker::{LogName, Position};
+use tokio::time::Instant;
 
 use super::{
     item::{AttemptNote, Item},
@@ -10,6 +11,8 @@ use super::{
     settled::Fact,
     watch::Watch,
 };
+
+use crate::clock;
 
 impl Lane {
     /// What became of an event, as far as it is not written down yet.
@@ -68,7 +71,7 @@ impl Lane {
                 .sum::<usize>()
                 + state.due_open.len(),
             oldest_age: oldest
-                .and_then(|at| SystemTime::now().duration_since(at).ok())
+                .and_then(|at| clock::now().duration_since(at).ok())
                 .unwrap_or_default(),
             seen: state
                 .hangs

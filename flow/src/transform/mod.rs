@@ -214,7 +214,7 @@ pub fn check_output(
     publisher: &stadtbus_event::PartnerId,
     event: &Event,
 ) -> Result<String, TransformError> {
-    match registry.validate(publisher, event, std::time::SystemTime::now()) {
+    match registry.validate(publisher, event, crate::clock::now()) {
         Ok(compiled) => {
             let contract = compiled.contract();
             Ok(format!("{}@{}", contract.id, contract.version))

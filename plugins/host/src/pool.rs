@@ -136,7 +136,21 @@ impl Pool {
         Ok(pool)
     }
 
-    /// Number of threads.
+    /// A pool without threads: each call runs where it is made, and nobody shares with anybody. For simulations, whose clock
+    /// would not wait for another thread.
+    #[must_use]
+    pub fn in_place() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                work: Condvar::new(),
+                threads: 0,
+            }),
+            queue_max: 1,
+        }
+    }
+
+    /// Number of threads; none for a pool whose calls run where they are made.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.shared.threads
@@ -153,6 +167,9 @@ impl Pool {
         let count = calls.len();
         if count == 0 {
             return Vec::new();
+        }
+        if self.shared.threads == 0 {
+            return calls.iter().map(|call| run_guarded(plugin, call)).collect();
         }
         let partner = &plugin.manifest().partner;
         let wanted = u32::try_from(count.min(self.queue_max)).unwrap_or(u32::MAX);
@@ -191,6 +208,12 @@ impl Drop for Pool {
     }
 }
 
+/// A panic here would be the host's own fault; the thread and the other partners outlive it.
+fn run_guarded(plugin: &Plugin, call: &OwnedCall) -> Result<Answer, Failure> {
+    catch_unwind(AssertUnwindSafe(|| plugin.run(call.borrowed())))
+        .unwrap_or_else(|_| Err(Failure::new("SB-4103", "the host failed while it ran the plugin")))
+}
+
 fn stopped() -> Failure {
     Failure::new("SB-1405", "the plugin threads are shutting down")
 }
@@ -214,9 +237,7 @@ impl Job {
         while used_us < SLICE_US && !self.done.is_closed() {
             let Some(call) = self.calls.next() else { break };
             let started = Instant::now();
-            // A panic here would be the host's own fault; the thread and the other partners outlive it.
-            let result = catch_unwind(AssertUnwindSafe(|| self.plugin.run(call.borrowed())))
-                .unwrap_or_else(|_| Err(Failure::new("SB-4103", "the host failed while it ran the plugin")));
+            let result = run_guarded(&self.plugin, &call);
             let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             used_us = used_us.saturating_add(took_us);
             mean_us = mean_us.saturating_mul(3).saturating_add(took_us) / 4;

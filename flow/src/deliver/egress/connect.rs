@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -17,12 +17,13 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::{Instant, timeout};
 use tower::Service;
 
 use stadtbus_contracts::reach::{Denied, Endpoint, Host, Reach};
 
 use super::{
+    dial::{Dial, Wire},
     policy::Policy,
     resolve::{ADDRESSES_MAX, Resolve},
 };
@@ -55,6 +56,7 @@ pub(super) enum ConnectError {
 pub(super) struct Connector {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) resolver: Arc<dyn Resolve>,
+    pub(super) dialer: Arc<dyn Dial>,
 }
 
 impl Connector {
@@ -95,8 +97,8 @@ impl Connector {
             .into_iter()
             .take(ADDRESSES_TRIED_MAX)
         {
-            match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => return Ok(Stream::new(stream)),
+            match timeout(CONNECT_TIMEOUT, self.dialer.dial(address)).await {
+                Ok(Ok(wire)) => return Ok(Stream::new(wire)),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     last = ConnectError::Refused
                 }
@@ -128,17 +130,14 @@ pub(super) struct ConnectedAt(pub(super) Instant);
 
 /// A connection that knows its age.
 pub(super) struct Stream {
-    io: TokioIo<TcpStream>,
+    io: TokioIo<Box<dyn Wire>>,
     since: Instant,
 }
 
 impl Stream {
-    fn new(stream: TcpStream) -> Self {
-        // An event is written in one go and waited for; holding it back for more would only add to its latency.
-        // Failing to say so costs time, not correctness.
-        let _ = stream.set_nodelay(true);
+    fn new(wire: Box<dyn Wire>) -> Self {
         Self {
-            io: TokioIo::new(stream),
+            io: TokioIo::new(wire),
             since: Instant::now(),
         }
     }

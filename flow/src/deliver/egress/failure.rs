@@ -1,12 +1,9 @@
 //! What a failed request failed of, in our words: libraries wrap errors in errors, and their texts name addresses.
 
-use std::{
-    error::Error as StdError,
-    io,
-    time::{Duration, Instant},
-};
+use std::{error::Error as StdError, io, time::Duration};
 
 use hyper_util::client::legacy::Error as ClientError;
+use tokio::time::Instant;
 
 use super::{
     EgressError,

@@ -116,6 +116,7 @@ impl Webhook {
         };
         let Some(slot) = slot else { return Turn::Now };
         tokio::select! {
+            biased;
             () = sleep_until(slot) => Turn::Now,
             () = target.consent.letting_go.notified() => Turn::NotYet,
         }
