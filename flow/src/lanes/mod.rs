@@ -31,7 +31,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -98,6 +98,8 @@ pub struct Lanes {
     member: String,
     /// Whether every lane that is ours works.
     complete: AtomicBool,
+    /// How many pauses and resumptions were heeded.
+    pauses_changed: AtomicU64,
     /// Digest of the city that the lanes follow.
     followed: watch_channel::Sender<String>,
     stop: CancellationToken,
@@ -134,6 +136,7 @@ impl Lanes {
             leases: tokio::sync::Mutex::new(leases),
             member: holder.member.clone(),
             complete: AtomicBool::new(true),
+            pauses_changed: AtomicU64::new(0),
             followed: watch_channel::channel(String::new()).0,
             stop: CancellationToken::new(),
         }))
@@ -159,6 +162,7 @@ impl Lanes {
             Arc::clone(&self.due),
             self.stop.clone(),
         ));
+        let pauses = tokio::spawn(Arc::clone(&self).follow_pauses());
         let mut cities = self.cities.changes();
         let mut lease_tick = tokio::time::interval(self.leases.lock().await.interval());
         let mut flush_tick = tokio::time::interval(Duration::from_millis(self.limits.flush_interval_ms));
@@ -184,6 +188,7 @@ impl Lanes {
             }
         }
         due.abort();
+        pauses.abort();
     }
 
     async fn tend_leases(&self) {

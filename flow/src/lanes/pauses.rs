@@ -1,9 +1,24 @@
 //! Pauses that outlive a process: one cell for each subscription that stands still.
+//!
+//! Whoever pauses or resumes a subscription asks any process, and its lane may work in another one: so every process
+//! follows the cells.
 
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use stadtbus_broker::{Broker, BrokerError, CellWrite, Expect};
+use stadtbus_broker::{Broker, BrokerError, Cell, CellChange, CellStream, CellWrite, Expect};
 
-use super::lane::Pause;
+use super::{
+    Lanes,
+    lane::{Lane, Pause},
+};
+
+/// How long it takes until pauses are followed again when the broker ended it.
+const FOLLOWED_AGAIN: Duration = Duration::from_secs(1);
 
 /// The bucket of pauses; the key is `<partner>.<subscription>`.
 pub const PAUSES: &str = "PAUSES";
@@ -44,10 +59,64 @@ pub async fn write(broker: &dyn Broker, key: &str, pause: Option<&Pause>) -> Res
 /// When the broker does not answer.
 pub async fn read(broker: &dyn Broker, key: &str) -> Result<Option<Pause>, BrokerError> {
     let cell = broker.cells(PAUSES).await?.get(key).await?;
-    Ok(cell
-        .and_then(|cell| serde_json::from_slice::<Stored>(&cell.value).ok())
-        .map(|stored| Pause {
-            code: stored.code,
-            reason: stored.reason,
-        }))
+    Ok(cell.as_ref().and_then(written))
+}
+
+fn written(cell: &Cell) -> Option<Pause> {
+    let stored = serde_json::from_slice::<Stored>(&cell.value).ok()?;
+    Some(Pause {
+        code: stored.code,
+        reason: stored.reason,
+    })
+}
+
+impl Lanes {
+    /// Lets lanes stand still and go on as the cells say, for as long as it is polled.
+    pub(super) async fn follow_pauses(self: Arc<Self>) {
+        loop {
+            match self.pauses().await {
+                Ok(mut changes) => {
+                    while let Some(change) = changes.next().await {
+                        self.heed(&change);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "Pauses cannot be followed yet."),
+            }
+            tokio::time::sleep(FOLLOWED_AGAIN).await;
+        }
+    }
+
+    async fn pauses(&self) -> Result<CellStream, BrokerError> {
+        self.broker.cells(PAUSES).await?.watch("").await
+    }
+
+    fn heed(&self, change: &CellChange) {
+        let (key, pause) = match change {
+            CellChange::Put(cell) => (&cell.key, written(cell)),
+            CellChange::Deleted { key, .. } => (key, None),
+            CellChange::Level => return,
+        };
+        self.pauses_changed.fetch_add(1, Ordering::Relaxed);
+        let lane = self.working().get(key).map(|working| Arc::clone(&working.lane));
+        if let Some(lane) = lane {
+            obey(&lane, pause);
+        }
+    }
+
+    /// What was said of a lane while it started: nobody heeded it then.
+    pub(super) async fn catch_up_with_pause(&self, lane: &Lane) {
+        match read(&*self.broker, &lane.order.key()).await {
+            Ok(pause) => obey(lane, pause),
+            Err(error) => {
+                tracing::warn!(subscription = %lane.order.id(), %error, "It is not known whether a lane was paused while it started.");
+            }
+        }
+    }
+}
+
+fn obey(lane: &Lane, pause: Option<Pause>) {
+    let pause = pause.or_else(|| lane.order.lacks_credential().then(Pause::without_credential));
+    if lane.paused() != pause {
+        lane.set_paused(pause);
+    }
 }

@@ -44,6 +44,7 @@ impl Lanes {
         for key in stale {
             self.stop_lane(&key, true).await;
         }
+        let pauses_changed = self.pauses_changed.load(Ordering::Relaxed);
         let mut fresh = Vec::new();
         for order in &wanted {
             if self.working().contains_key(&order.key()) {
@@ -61,8 +62,13 @@ impl Lanes {
             complete = false;
             fresh.retain(|lane| lane.next(&log).is_none());
         }
-        for lane in fresh {
-            self.start(lane);
+        for lane in &fresh {
+            self.start(Arc::clone(lane));
+        }
+        if self.pauses_changed.load(Ordering::Relaxed) != pauses_changed {
+            for lane in &fresh {
+                self.catch_up_with_pause(lane).await;
+            }
         }
         self.publish_routing(&city);
         self.complete.store(complete, Ordering::Relaxed);
