@@ -28,6 +28,7 @@ cargo xtask <task>
   lint                            format, clippy, layers, file and function length, words, error pages
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
   chaos [ARGS…]                   kill bus and broker under load and count what is missing (ARGS: --smoke, --corruption …)
+  sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME)
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all
   fuzz [--minutes N] [NAME…]      every fuzz target, each for so many CPU minutes (10); needs cargo-fuzz
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         "lint" => lint::run(&shell),
         "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
+        "sim" => tasks::sim(&shell, &rest),
         "conformance" => conformance::run(&shell, &rest),
         "interop" => interop::run(&shell, &rest),
         "fuzz" => fuzz::run(&shell, &rest),

@@ -10,12 +10,16 @@ pub(crate) fn run(shell: &Shell) -> Done {
     let broker = nats::provide(shell)?;
     eprintln!("nats-server: {}", shell.short(&broker));
     wasm_target(shell);
-    // The whole workspace at once: a part of it would be built with other features of shared crates, and then again.
+    build(shell)?;
+    plugins(shell)
+}
+
+/// The whole workspace at once: a part of it would be built with other features of shared crates, and then again.
+pub(crate) fn build(shell: &Shell) -> Done {
     shell.run(
         "cargo",
         &["build", "--release", "--workspace", "--exclude", "xtask"],
-    )?;
-    plugins(shell)
+    )
 }
 
 /// A missing target is fetched where that can be done; where not, `stadtbus plugin build` has its own way or says what is missing.

@@ -15,6 +15,29 @@ pub(crate) fn tool(shell: &Shell, name: &str, args: &[String]) -> Done {
     shell.run(shell.release_bin(name), args)
 }
 
+/// The simulation needs neither broker nor bus, only cargo. With a planted bug it is built in a directory of its own: what
+/// ships must never be the build with the bugs.
+pub(crate) fn sim(shell: &Shell, args: &[String]) -> Done {
+    let planted = args.iter().position(|arg| arg == "--planted");
+    let Some(name) = planted.and_then(|at| args.get(at + 1)) else {
+        setup::build(shell)?;
+        return shell.run(shell.release_bin("stadtbus-sim"), args);
+    };
+    let target = shell.target.join("planted");
+    let dir = target.to_string_lossy();
+    let build = [
+        "build",
+        "--release",
+        "--package",
+        "stadtbus-sim",
+        "--features",
+        "planted-bugs",
+    ];
+    shell.run("cargo", &[&build[..], &["--target-dir", &dir]].concat())?;
+    let bug = [("STADTBUS_PLANTED_BUG", name.into())];
+    shell.run_with(&shell.root, target.join("release/stadtbus-sim"), args, &bug)
+}
+
 pub(crate) fn test(shell: &Shell, args: &[String]) -> Done {
     setup::run(shell)?;
     let stadtbus = shell.release_bin("stadtbus");

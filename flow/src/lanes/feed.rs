@@ -106,6 +106,12 @@ impl Feed {
         routing.matcher.matches(&logged.event, clock::now(), |index| {
             if let Some(lane) = routing.lane(index) {
                 lane.offer(&logged, Hang::Level);
+                #[cfg(feature = "planted-bugs")]
+                if crate::planted::is("swap-tenants") {
+                    let all = routing.lanes.iter().flatten();
+                    all.filter(|other| other.order.partner() != lane.order.partner())
+                        .for_each(|other| drop(other.offer(&logged, Hang::Level)));
+                }
             }
         });
         progress.position = position;

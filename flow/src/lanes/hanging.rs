@@ -72,7 +72,17 @@ impl Lane {
         };
         for (log, (cursor, hang)) in &state.hangs {
             let level = level_at.get(log).copied().filter(|_| *hang == Hang::Level);
-            marks.logs.insert(log.as_str().to_owned(), cursor.mark(level));
+            let mark = cursor.mark(level);
+            #[cfg(feature = "planted-bugs")]
+            let mark = if crate::planted::is("cursor-before-settle") {
+                super::cursor::Mark {
+                    open: Vec::new(),
+                    ..mark
+                }
+            } else {
+                mark
+            };
+            marks.logs.insert(log.as_str().to_owned(), mark);
         }
         let moved = marks.logs.iter().any(|(log, mark)| {
             let written = state.written.logs.get(log).map_or(0, |mark| mark.seen);

@@ -88,6 +88,10 @@ impl Leases {
     /// Whether `group` is ours and its lease cannot have run out.
     #[must_use]
     pub fn holds(&self, group: u32) -> bool {
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is("lease-ignored") {
+            return true;
+        }
         self.held.contains_key(&group) && self.renewed.elapsed() < self.ttl
     }
 

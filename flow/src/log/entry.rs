@@ -139,12 +139,15 @@ pub fn message_id(partner: &PartnerId, source: &str, id: &str) -> String {
 pub fn encode(partner: &PartnerId, event: &Event, provenance: &Provenance) -> Entry {
     let (mut headers, payload) = nats_binding::encode_binary(event);
     headers.push((PROVENANCE.to_owned(), Written::of(provenance).json()));
-    Entry {
+    let entry = Entry {
         subject: format!("log.{partner}.{}", event.ty()),
         headers,
         payload,
         message_id: Some(message_id(partner, event.source(), event.id())),
-    }
+    };
+    #[cfg(feature = "planted-bugs")]
+    let entry = crate::planted::harm(entry);
+    entry
 }
 
 /// Reads an accepted event back.
