@@ -83,9 +83,8 @@ impl Bus {
         let egress = Arc::new(
             Egress::new(egress_config).map_err(|error| StartError::new(error.code(), error.to_string()))?,
         );
-        let keeper = keeper(&config)?;
-        let secrets = Secrets::new(Arc::clone(&broker), keeper.clone(), signing_keys(&config)?);
-        let secrets = Arc::new(secrets);
+        let (keeper, keys) = (keeper(&config)?, signing_keys(&config)?);
+        let secrets = Arc::new(Secrets::new(Arc::clone(&broker), keeper.clone(), keys));
         let cities = cities(&config, &broker, &egress, keeper).await?;
         let log = LogWriter::new(Arc::clone(&broker));
         let webhook = Webhook::new(Arc::clone(&egress))
@@ -98,16 +97,12 @@ impl Bus {
             Arc::clone(&facts),
             limits.clone(),
         ));
-        let holder = Holder {
-            member: uuid::Uuid::new_v4().to_string(),
-            url: Some(advertised(&config, address)),
-        };
         let lanes = Lanes::open(
             Arc::clone(&broker),
             Arc::clone(&cities),
             Arc::clone(&dispatcher),
             limits.clone(),
-            &holder,
+            &holder(&config, address),
         )
         .await?;
         let acceptor = Acceptor::new(
@@ -224,6 +219,14 @@ impl Bus {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(task);
+    }
+}
+
+/// This process, as the others see it.
+fn holder(config: &Config, address: SocketAddr) -> Holder {
+    Holder {
+        member: uuid::Uuid::new_v4().to_string(),
+        url: Some(advertised(config, address)),
     }
 }
 

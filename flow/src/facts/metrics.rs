@@ -178,6 +178,10 @@ impl Metrics {
             "1 while a subscription is flagged because nothing has matched it for long.",
             self.quiet.clone(),
         );
+        self.register_storage(&mut registry);
+    }
+
+    fn register_storage(&self, registry: &mut Registry) {
         registry.register(
             "broker_up",
             "1 while the broker can be used.",
