@@ -4,8 +4,8 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, conformance, dev, dlq, doctor, explain, lint, log, pause, plugin, print_config, pull, route, send,
-    serve, status, subscription, tap, test, token, trace,
+    apply, conformance, dev, dlq, doctor, explain, lint, log, parked, pause, plugin, print_config, pull,
+    route, send, serve, status, subscription, tap, test, token, trace,
 };
 use crate::say;
 use crate::ui::text::Lang;
@@ -93,6 +93,7 @@ pub(crate) enum Command {
     Subscription(subscription::Args),
     Pause(pause::PauseArgs),
     Resume(pause::ResumeArgs),
+    Parked(parked::Args),
     Dlq(dlq::Args),
     Log(log::Args),
     Lint(lint::Args),

@@ -24,8 +24,8 @@ mod session;
 mod ui;
 
 use commands::{
-    apply, conformance as suite, dev, dlq, doctor, explain, lint, log, pause, plugin, print_config, pull,
-    route, send, serve, status, subscription, tap, test, token, trace,
+    apply, conformance as suite, dev, dlq, doctor, explain, lint, log, parked, pause, plugin, print_config,
+    pull, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -77,6 +77,7 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Subscription(args) => subscription::run(args, session),
         Command::Pause(args) => pause::pause(&args, session),
         Command::Resume(args) => pause::resume(&args, session),
+        Command::Parked(args) => parked::run(args, session),
         Command::Dlq(args) => dlq::run(args, session),
         Command::Log(args) => log::run(args, session),
         // The city

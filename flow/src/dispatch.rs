@@ -24,10 +24,14 @@ use crate::{
     transform::{self, TransformError, Transformed},
 };
 
+mod breaker;
 mod derive;
+mod park;
 mod redrive;
 mod settle;
 
+pub use breaker::NOTICE_TYPE;
+pub use park::Decided;
 pub use redrive::{Buried, DeadLetters};
 
 /// What is handed to a receiver.
@@ -70,6 +74,7 @@ impl Dispatcher {
             .into_iter()
             .partition::<Vec<_>, _>(|item| !item.has_expired());
         for item in expired {
+            lane.untried();
             self.end(lane, item, Outcome::Expired, None, None);
         }
         if lane.order.is_derivation() {
@@ -88,26 +93,33 @@ impl Dispatcher {
     /// Transform → deliver → settle, for a webhook.
     async fn send(&self, lane: &Lane, city: &LiveCity, mut item: Item) {
         let Some(target) = &lane.order.webhook else {
+            lane.untried();
             return lane.put_back(item);
         };
         match self.webhook.turn(target).await {
             Turn::Now => {}
-            Turn::NotYet => return lane.put_back(item),
+            Turn::NotYet => {
+                lane.untried();
+                return lane.put_back(item);
+            }
             Turn::No(answer) => {
                 item.attempts += 1;
-                return self.settle(lane, item, answer).await;
+                return self.conclude(lane, city, item, answer).await;
             }
         }
         // The turn may have been waited for.
         if item.has_expired() {
+            lane.untried();
             return self.end(lane, item, Outcome::Expired, None, None);
         }
         let parcel = match self.transform(lane, city, &item).await {
             Ok(Made::Parcel(parcel)) => parcel,
             Ok(Made::Nothing { code, reason }) => {
+                lane.untried();
                 return self.end(lane, item, Outcome::Filtered, Some(&code), Some(reason));
             }
             Err(error) => {
+                lane.untried();
                 self.transform_failed(lane, item, error).await;
                 return;
             }
@@ -116,7 +128,16 @@ impl Dispatcher {
         let span = self.span("deliver", SpanKind::Client, lane, &item.logged);
         let answer = self.post(lane, target, &item, &parcel, span.traceparent()).await;
         span.end(answer.code());
+        self.conclude(lane, city, item, answer).await;
+    }
+
+    /// What an answer says of the receiver, and of the event.
+    async fn conclude(&self, lane: &Lane, city: &LiveCity, item: Item, answer: Answer) {
+        let moved = lane.answered(&answer);
         self.settle(lane, item, answer).await;
+        if let Some(moved) = moved {
+            self.breaker_moved(lane, city, &moved).await;
+        }
     }
 
     async fn post(

@@ -6,6 +6,7 @@
 mod dry_run;
 mod find;
 mod outcomes;
+mod pending;
 mod verdict;
 
 use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
@@ -258,7 +259,7 @@ fn subscription(
     for fact in facts.into_iter().flatten() {
         settled(steps, order, fact, &base);
     }
-    let ended = facts.is_some_and(|facts| facts.last().is_some_and(|fact| fact.outcome != Outcome::Retry));
+    let ended = facts.is_some_and(|facts| facts.last().is_some_and(|fact| fact.outcome.is_end()));
     if !ended {
         steps.push(pending(order, logged, lanes, facts, base));
     }
@@ -310,6 +311,7 @@ fn plain(outcome: Outcome, order: &Order) -> Option<Text> {
             "expirytime war vor der Zustellung vorbei",
             "expirytime passed before it could be delivered",
         ),
+        Outcome::Parked => Text::new("geparkt", "parked"),
         Outcome::Retry => Text::new("ein späterer Versuch ist geplant", "a scheduled retry owns it"),
         Outcome::Filtered | Outcome::DeadLettered => return None,
     })
@@ -340,6 +342,9 @@ fn pending(
             ..base
         };
     }
+    if let Some(Standing::Parked { stop }) = &standing {
+        return pending::parked(base, stop.as_deref());
+    }
     if let Some(Standing::Waiting {
         attempts,
         next,
@@ -368,28 +373,5 @@ fn pending(
             "accepted before the subscription began",
         ));
     }
-    base.saying(whereabouts(standing.as_ref(), facts.is_some()))
-}
-
-/// Where an event is that has not come to its end and waits for nothing of its own.
-fn whereabouts(standing: Option<&Standing>, settled_before: bool) -> Text {
-    match standing {
-        Some(Standing::Queued) => Text::new(
-            "in der Warteschlange des Abonnements",
-            "in the queue of its subscription",
-        ),
-        Some(Standing::UnderWay | Standing::Waiting { .. }) => Text::new("unterwegs", "under way"),
-        Some(Standing::NotYetRead) => Text::new(
-            "das Abonnement ist noch nicht so weit",
-            "the subscription has not come that far",
-        ),
-        None if settled_before => Text::new(
-            "wartet auf den geplanten Versuch",
-            "waits for its scheduled retry",
-        ),
-        None => Text::new(
-            "ein anderer Bus-Prozess bedient dieses Abonnement",
-            "another bus process serves this subscription",
-        ),
-    }
+    base.saying(pending::whereabouts(standing.as_ref(), facts.is_some()))
 }

@@ -32,6 +32,18 @@ pub struct Limits {
     pub lane_retry_delay_ms_max: u64,
     /// Most events of one lane that wait for a retry inside the lane.
     pub lane_retries_max: usize,
+    /// Most events of one key that wait in a lane's memory for those before them; more go into the log of parked events.
+    pub key_backlog_max: usize,
+    /// Most events of one subscription in the log of parked events; then its lane fills up instead.
+    pub parked_events_max: usize,
+    /// Size of the log of parked events, in bytes.
+    pub parked_bytes_max: u64,
+    /// Failures in a row after which a receiver is left alone; 0: never.
+    pub breaker_failures_max: u32,
+    /// How long a receiver is left alone at first, in milliseconds; twice as long after each event that fails then.
+    pub breaker_delay_ms: u64,
+    /// How long it is left alone at most, in milliseconds.
+    pub breaker_delay_ms_max: u64,
     /// How often dirty cursors and settle facts are written, in milliseconds.
     pub flush_interval_ms: u64,
     /// Most lanes that catch up from their own reader at one time.
@@ -75,6 +87,12 @@ impl Default for Limits {
             lane_queue_bytes_max: 4 * 1024 * 1024,
             lane_retry_delay_ms_max: 10_000,
             lane_retries_max: 256,
+            key_backlog_max: 32,
+            parked_events_max: 100_000,
+            parked_bytes_max: 4 * 1024 * 1024 * 1024,
+            breaker_failures_max: 20,
+            breaker_delay_ms: 5_000,
+            breaker_delay_ms_max: 300_000,
             flush_interval_ms: 1_000,
             catch_up_readers_max: 64,
             lease_groups: 16,
@@ -99,7 +117,20 @@ impl Limits {
     /// # Errors
     /// The name of the first limit out of bounds and the bounds, as a sentence.
     pub fn check(&self) -> Result<(), String> {
-        let bounds: [(&str, u64, u64, u64); 24] = [
+        let bounds = self.bounds().into_iter().chain(self.lane_bounds());
+        for (name, value, least, most) in bounds {
+            if value < least || value > most {
+                return Err(format!(
+                    "limits.{name} must be between {least} and {most}, but is {value}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Name, value, least and most of each limit but those of lanes.
+    fn bounds(&self) -> [(&'static str, u64, u64, u64); 18] {
+        [
             (
                 "event_bytes_max",
                 self.event_bytes_max as u64,
@@ -111,17 +142,6 @@ impl Limits {
             ("accept_inflight_max", self.accept_inflight_max as u64, 1, 65_536),
             ("accept_timeout_ms", self.accept_timeout_ms, 100, 60_000),
             ("hops_max", u64::from(self.hops_max), 1, 64),
-            ("lane_queue_max", self.lane_queue_max as u64, 16, 65_536),
-            (
-                "lane_queue_bytes_max",
-                self.lane_queue_bytes_max as u64,
-                1 << 20,
-                256 << 20,
-            ),
-            ("lane_retry_delay_ms_max", self.lane_retry_delay_ms_max, 0, 60_000),
-            ("lane_retries_max", self.lane_retries_max as u64, 0, 65_536),
-            ("flush_interval_ms", self.flush_interval_ms, 50, 1_000),
-            ("catch_up_readers_max", self.catch_up_readers_max as u64, 1, 1_024),
             ("lease_groups", u64::from(self.lease_groups), 1, 256),
             ("lease_ttl_ms", self.lease_ttl_ms, 2_000, 60_000),
             ("ledger_age_days_max", self.ledger_age_days_max, 1, 3_650),
@@ -144,15 +164,40 @@ impl Limits {
                 10 << 30,
             ),
             ("drain_timeout_ms", self.drain_timeout_ms, 0, 120_000),
-        ];
-        for (name, value, least, most) in bounds {
-            if value < least || value > most {
-                return Err(format!(
-                    "limits.{name} must be between {least} and {most}, but is {value}"
-                ));
-            }
-        }
-        Ok(())
+        ]
+    }
+
+    /// The same of those of lanes.
+    fn lane_bounds(&self) -> [(&'static str, u64, u64, u64); 12] {
+        [
+            ("lane_queue_max", self.lane_queue_max as u64, 16, 65_536),
+            (
+                "lane_queue_bytes_max",
+                self.lane_queue_bytes_max as u64,
+                1 << 20,
+                256 << 20,
+            ),
+            ("lane_retry_delay_ms_max", self.lane_retry_delay_ms_max, 0, 60_000),
+            ("lane_retries_max", self.lane_retries_max as u64, 0, 65_536),
+            ("key_backlog_max", self.key_backlog_max as u64, 1, 65_536),
+            ("parked_events_max", self.parked_events_max as u64, 16, 10_000_000),
+            ("parked_bytes_max", self.parked_bytes_max, 1 << 20, 1 << 50),
+            (
+                "breaker_failures_max",
+                u64::from(self.breaker_failures_max),
+                0,
+                10_000,
+            ),
+            ("breaker_delay_ms", self.breaker_delay_ms, 100, 600_000),
+            (
+                "breaker_delay_ms_max",
+                self.breaker_delay_ms_max,
+                self.breaker_delay_ms,
+                3_600_000,
+            ),
+            ("flush_interval_ms", self.flush_interval_ms, 50, 1_000),
+            ("catch_up_readers_max", self.catch_up_readers_max as u64, 1, 1_024),
+        ]
     }
 
     /// [`Limits::accept_timeout_ms`] as a duration.

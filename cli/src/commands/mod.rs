@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod lint;
 pub(crate) mod log;
+pub(crate) mod parked;
 pub(crate) mod pause;
 pub(crate) mod plugin;
 pub(crate) mod print_config;

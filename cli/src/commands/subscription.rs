@@ -249,6 +249,13 @@ pub(crate) fn state(status: &Value) -> String {
         let (code, reason) = (text(pause, "code"), text(pause, "reason"));
         return say!("angehalten ({code} {reason})", "paused ({code} {reason})");
     }
+    if let Some(breaker) = status.get("breaker").filter(|breaker| breaker.is_object()) {
+        let (code, failures) = (text(breaker, "code"), text(breaker, "failures"));
+        return say!(
+            "Empfänger gestört ({code}, {failures} Fehlschläge)",
+            "receiver in trouble ({code}, {failures} failures)"
+        );
+    }
     if status.get("quiet").is_some_and(Value::is_object) {
         return t("still", "quiet").to_owned();
     }

@@ -40,6 +40,7 @@ mod examples;
 mod filter;
 mod finding;
 mod geo;
+mod in_order;
 mod load;
 mod odcs;
 pub mod order;
@@ -71,6 +72,7 @@ pub use filter::{
 };
 pub use finding::{Finding, Findings, Severity, Text, nearest};
 pub use geo::{Area, Circle, Envelope, GEOMETRY_POSITIONS_MAX, Geometry};
+pub use in_order::{InOrder, KEY_BYTES_MAX, KeyPath, OnFailure};
 pub use load::{components, lint, load, load_documents};
 pub use partner::{Contact, Partner, PartnerKind, Permission, System, covers};
 pub use payload::NO_PAYLOAD;

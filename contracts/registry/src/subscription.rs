@@ -7,6 +7,7 @@ use crate::agreement::iri;
 use crate::delivery::{self, Delivery};
 use crate::filter::{self, Attributes, Filter};
 use crate::finding::Text;
+use crate::in_order::{self, InOrder};
 use crate::plugin::{PluginUse, read_types, read_use};
 use crate::reader::Reader;
 use crate::rules;
@@ -38,6 +39,9 @@ pub struct Subscription {
     pub plugin: Option<PluginUse>,
     /// Where they go.
     pub sink: Sink,
+    /// Which of them must not overtake each other; none keeps the others back, where it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<InOrder>,
     /// How persistently.
     #[serde(default)]
     pub delivery: Delivery,
@@ -71,6 +75,7 @@ pub(crate) fn read(
         "filters",
         "plugin",
         "sink",
+        "order",
         "delivery",
     ];
     let fields = reader.fields(node, names)?;
@@ -97,6 +102,7 @@ pub(crate) fn read(
     let filters = fields.or("filters", Vec::new(), |r, n| r.list(n, filter::read));
     let plugin = fields.optional("plugin", read_use);
     let sink = fields.required("sink", |r, n| sink::read(r, n, env));
+    let order = fields.optional("order", in_order::read);
     let delivery = fields.or("delivery", Delivery::default(), delivery::read);
     Some(Subscription {
         subscription: subscription?,
@@ -108,6 +114,7 @@ pub(crate) fn read(
         filters: filters?,
         plugin: plugin?,
         sink: sink?,
+        order: order?,
         delivery: delivery?,
     })
 }

@@ -52,6 +52,22 @@ impl Outcome {
         }
     }
 
+    /// The same, heeding what the receiver says in `webhook-delivery`: `disable` is a farewell like 410, and
+    /// `abort-message` refuses this event whatever the status. What it took is delivered all the same.
+    #[must_use]
+    pub fn heeding(self, asked: Option<&HeaderValue>) -> Self {
+        let asked = asked.map(|value| value.as_bytes().trim_ascii().to_ascii_lowercase());
+        match (asked.as_deref(), &self) {
+            (_, Self::Delivered { .. }) => self,
+            (Some(b"disable"), _) => Self::Gone,
+            (Some(b"abort-message"), Self::Retry { .. }) => Self::Refused {
+                code: "SB-3001",
+                detail: "The receiver refused it (webhook-delivery: abort-message).".to_owned(),
+            },
+            _ => self,
+        }
+    }
+
     /// What an answer means.
     #[must_use]
     pub fn from_answer(status: StatusCode, retry_after: Option<&HeaderValue>, now: SystemTime) -> Self {

@@ -38,6 +38,8 @@ pub const CUSTOM_HEADER_BYTES_MAX: usize = 4096;
 
 const ATTEMPT: HeaderName = HeaderName::from_static("stadtbus-attempt");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What a receiver asks for in its answer (as Svix has it).
+const WEBHOOK_DELIVERY: HeaderName = HeaderName::from_static("webhook-delivery");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("stadtbus/", env!("CARGO_PKG_VERSION")));
 
 /// Fields of the message, the connection and the way there, which a subscription may not set.
@@ -335,7 +337,8 @@ impl Webhook {
         };
         match self.egress.post(&target.endpoint, target.timeout, message).await {
             Ok(answer) => {
-                let outcome = Outcome::from_answer(answer.status, answer.retry_after.as_ref(), clock::now());
+                let outcome = Outcome::from_answer(answer.status, answer.retry_after.as_ref(), clock::now())
+                    .heeding(answer.headers.get(WEBHOOK_DELIVERY));
                 if matches!(outcome, Outcome::Refused { .. } | Outcome::Gone) {
                     target.consent.forget().await;
                 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use stadtbus_broker::{BrokerError, Entry, LogName};
+use stadtbus_contracts::{InOrder, OnFailure};
 
 use super::Dispatcher;
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         retry::Decision,
     },
     facts::{AttemptFailed, Settled},
-    lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause},
+    lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause, TOO_OLD},
     log::{DEAD_LOG, RETRY_LOG},
     transform::TransformError,
     written::{from_millis, millis, rfc3339},
@@ -30,7 +31,7 @@ impl Dispatcher {
             Answer::Delivered { .. } => self.end(lane, item, Outcome::Delivered, None, None),
             Answer::Retry { code, detail, after } => self.again(lane, item, code, detail, after).await,
             Answer::Refused { code, detail } => {
-                self.bury(lane, item, code, detail).await;
+                self.give_up(lane, item, code, detail).await;
             }
             Answer::Gone => {
                 // Nobody is there to take it: the lane stands still, and the event with it.
@@ -54,7 +55,7 @@ impl Dispatcher {
             return false;
         }
         item.attempts += 1;
-        self.bury(lane, item, error.code, error.detail).await
+        self.give_up(lane, item, error.code, error.detail).await
     }
 
     /// Another attempt later: inside the lane if that is soon, else as a scheduled message.
@@ -81,10 +82,15 @@ impl Dispatcher {
             Decision::RetryIn(delay) => delay,
             Decision::Exhausted => {
                 let why = format!("{} attempts failed; the last one: {code} {detail}", item.attempts);
-                self.bury(lane, item, "SB-3008", why).await;
+                self.give_up(lane, item, "SB-3008", why).await;
                 return;
             }
         };
+        if lane.is_too_old(&item, delay) {
+            let why = format!("{TOO_OLD} The last attempt: {code} {detail}");
+            self.give_up(lane, item, "SB-3024", why).await;
+            return;
+        }
         #[cfg(feature = "planted-bugs")]
         if crate::planted::is("drop-on-retry") {
             return self.end(lane, item, Outcome::Delivered, None, None);
@@ -94,6 +100,12 @@ impl Dispatcher {
                 Ok(()) => return,
                 Err(back) => item = back,
             }
+        }
+        // A scheduled message would lose its place before the others of its key.
+        if item.key.is_some() {
+            let until = millis(clock::now() + delay);
+            self.set_aside(lane, item, code, &detail, Some(until)).await;
+            return;
         }
         match self.schedule(lane, &item, delay).await {
             Ok(()) => self.end(lane, item, Outcome::Retry, Some(code), Some(detail)),
@@ -137,6 +149,20 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// The end of trying: the key of the event is parked, where its subscription asks for order and does not say
+    /// otherwise; else it goes to the dead letters, as does what its receiver rejected. Says whether it is in one of these
+    /// places; else the event stays in its lane.
+    pub async fn give_up(&self, lane: &Lane, item: Item, code: &'static str, detail: String) -> bool {
+        let parks = |order: &InOrder| order.on_failure == OnFailure::Park;
+        let parked = code != "SB-3009"
+            && item.key.is_some()
+            && lane.order.subscription().order.as_ref().is_some_and(parks);
+        if !parked {
+            return self.bury(lane, item, code, detail).await;
+        }
+        self.set_aside(lane, item, code, &detail, None).await
+    }
+
     /// Into the dead letters, with payload, reason and attempts. Says whether it is there; else the event stays in
     /// its lane.
     pub async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) -> bool {
@@ -153,7 +179,7 @@ impl Dispatcher {
         }
     }
 
-    async fn write_dead_letter(
+    pub(super) async fn write_dead_letter(
         &self,
         lane: &Lane,
         item: &Item,
@@ -203,6 +229,12 @@ impl Dispatcher {
         code: Option<&str>,
         detail: Option<String>,
     ) {
+        self.tell(lane, &item, outcome, code);
+        lane.settle(item, outcome, code, detail);
+    }
+
+    /// Tells how one delivery ended, or who owns it from now on.
+    pub(super) fn tell(&self, lane: &Lane, item: &Item, outcome: Outcome, code: Option<&str>) {
         let seconds = clock::now()
             .duration_since(item.logged.provenance.accepted)
             .unwrap_or_default()
@@ -214,7 +246,6 @@ impl Dispatcher {
             seconds,
         }
         .emit(&self.facts);
-        lane.settle(item, outcome, code, detail);
     }
 
     fn wait_or_hold(&self, lane: &Lane, item: Item, delay: Duration) {

@@ -55,6 +55,12 @@ pub struct LaneGauges {
     pub lag: u64,
     /// Age of the oldest unsettled event, in seconds.
     pub oldest_age_s: f64,
+    /// Events in the log of parked events.
+    pub parked: usize,
+    /// Keys of which something stands there.
+    pub parked_keys: usize,
+    /// 1 while the receiver's breaker is open.
+    pub broken: bool,
     /// 1 if the lane stands still.
     pub paused: bool,
     /// How long nothing has matched, in seconds.
@@ -76,6 +82,9 @@ pub struct Metrics {
     settle_seconds: Histogram,
     lag: Family<LaneLabels, Gauge>,
     oldest: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
+    parked: Family<LaneLabels, Gauge>,
+    parked_keys: Family<LaneLabels, Gauge>,
+    broken: Family<LaneLabels, Gauge>,
     paused: Family<LaneLabels, Gauge>,
     unmatched: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     quiet: Family<LaneLabels, Gauge>,
@@ -103,6 +112,9 @@ impl Default for Metrics {
             settle_seconds: Histogram::new(SECONDS),
             lag: Family::default(),
             oldest: Family::default(),
+            parked: Family::default(),
+            parked_keys: Family::default(),
+            broken: Family::default(),
             paused: Family::default(),
             unmatched: Family::default(),
             quiet: Family::default(),
@@ -110,6 +122,7 @@ impl Default for Metrics {
             log_damaged: Family::default(),
         };
         metrics.register();
+        metrics.register_lanes();
         metrics
     }
 }
@@ -154,6 +167,21 @@ impl Metrics {
             self.settle_seconds.clone(),
         );
         registry.register(
+            "broker_up",
+            "1 while the broker can be used.",
+            self.broker_up.clone(),
+        );
+        registry.register(
+            "log_damaged",
+            "1 while a log or bucket contradicts what was acknowledged; nothing is accepted then.",
+            self.log_damaged.clone(),
+        );
+    }
+
+    /// What each lane shows.
+    fn register_lanes(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.register(
             "subscription_lag_events",
             "Events accepted and neither settled nor passed.",
             self.lag.clone(),
@@ -162,6 +190,21 @@ impl Metrics {
             "subscription_oldest_age_seconds",
             "Age of the oldest unsettled event.",
             self.oldest.clone(),
+        );
+        registry.register(
+            "subscription_parked_events",
+            "Events that stand in the log of parked events.",
+            self.parked.clone(),
+        );
+        registry.register(
+            "subscription_parked_keys",
+            "Keys of which an event stands there.",
+            self.parked_keys.clone(),
+        );
+        registry.register(
+            "subscription_breaker_open",
+            "1 while a subscription's receiver is left alone after failures in a row.",
+            self.broken.clone(),
         );
         registry.register(
             "subscription_paused",
@@ -177,20 +220,6 @@ impl Metrics {
             "subscription_quiet",
             "1 while a subscription is flagged because nothing has matched it for long.",
             self.quiet.clone(),
-        );
-        self.register_storage(&mut registry);
-    }
-
-    fn register_storage(&self, registry: &mut Registry) {
-        registry.register(
-            "broker_up",
-            "1 while the broker can be used.",
-            self.broker_up.clone(),
-        );
-        registry.register(
-            "log_damaged",
-            "1 while a log or bucket contradicts what was acknowledged; nothing is accepted then.",
-            self.log_damaged.clone(),
         );
     }
 
@@ -257,6 +286,9 @@ impl Metrics {
     pub fn scrape(&self, lanes: &[LaneGauges], broker_up: bool) -> Result<String, fmt::Error> {
         self.lag.clear();
         self.oldest.clear();
+        self.parked.clear();
+        self.parked_keys.clear();
+        self.broken.clear();
         self.paused.clear();
         self.unmatched.clear();
         self.quiet.clear();
@@ -268,6 +300,12 @@ impl Metrics {
                 .get_or_create(&labels)
                 .set(i64::try_from(lane.lag).unwrap_or(i64::MAX));
             self.oldest.get_or_create(&labels).set(lane.oldest_age_s);
+            let count = |many: usize| i64::try_from(many).unwrap_or(i64::MAX);
+            self.parked.get_or_create(&labels).set(count(lane.parked));
+            self.parked_keys
+                .get_or_create(&labels)
+                .set(count(lane.parked_keys));
+            self.broken.get_or_create(&labels).set(i64::from(lane.broken));
             self.paused.get_or_create(&labels).set(i64::from(lane.paused));
             self.unmatched.get_or_create(&labels).set(lane.unmatched_s);
             self.quiet.get_or_create(&labels).set(i64::from(lane.quiet));

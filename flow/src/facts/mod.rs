@@ -102,6 +102,29 @@ impl AttemptFailed<'_> {
     }
 }
 
+/// A receiver's breaker opened or closed.
+pub struct BreakerMoved<'a> {
+    /// The subscription.
+    pub subscription: &'a str,
+    /// Whether it is open now.
+    pub open: bool,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+impl BreakerMoved<'_> {
+    /// Tells it. The gauge is read from the lane.
+    pub fn emit(self) {
+        tracing::warn!(
+            subscription = self.subscription,
+            open = self.open,
+            failures = self.failures,
+            code = "SB-3021",
+            "The receiver's breaker moved."
+        );
+    }
+}
+
 /// One delivery ended.
 pub struct Settled<'a> {
     /// The subscription.

@@ -7,10 +7,7 @@ use stadtbus_broker::{Broker, LogName, ReadFrom, ReadOptions};
 
 use crate::{
     Refusal,
-    lanes::{
-        Outcome,
-        settled::{Fact, Page},
-    },
+    lanes::settled::{Fact, Page},
     log::{Logged, SETTLED_LOG},
 };
 
@@ -58,7 +55,7 @@ pub(super) async fn read(
         let ended = |key: &String| {
             outcomes
                 .get(key)
-                .is_some_and(|facts| facts.iter().any(|fact| fact.outcome != Outcome::Retry))
+                .is_some_and(|facts| facts.iter().any(|fact| fact.outcome.is_end()))
         };
         if position >= last || (!matching.is_empty() && matching.iter().all(ended)) {
             break;

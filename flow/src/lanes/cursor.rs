@@ -110,6 +110,12 @@ impl Cursor {
         self.open.len() + self.reopen.len()
     }
 
+    /// Whether all that an earlier life left open was offered again.
+    #[must_use]
+    pub fn is_reread(&self) -> bool {
+        self.reopen.is_empty()
+    }
+
     /// The highest position offered.
     #[must_use]
     pub fn seen(&self) -> Position {

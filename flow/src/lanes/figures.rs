@@ -6,6 +6,7 @@ use stadtbus_broker::{BrokerError, LogName};
 
 use super::{
     Feed, Lane, Lanes,
+    breaker::Broken,
     lane::Pause,
     watch::{Quiet, Surroundings, Watch, quiet},
 };
@@ -22,12 +23,18 @@ pub struct LaneReport {
     pub lag: u64,
     /// Events waiting for a retry inside the lane.
     pub waiting: usize,
+    /// Events in the log of parked events: they belong to keys that do not move on, or wait behind too many of their key.
+    pub parked: usize,
+    /// Keys of which something stands there.
+    pub parked_keys: usize,
     /// Events leased by a receiver.
     pub leased: usize,
     /// Age of the oldest unsettled event.
     pub oldest_age: Duration,
     /// Whether the lane hangs on the shared readers.
     pub level: bool,
+    /// Its receiver's breaker, while it is open.
+    pub breaker: Option<Broken>,
     /// Why it stands still, if it does.
     pub paused: Option<Pause>,
     /// Whether it gets anything.
@@ -83,10 +90,13 @@ impl Lanes {
             partner: lane.order.partner().to_string(),
             lag: behind + figures.open as u64,
             waiting: figures.waiting,
+            parked: figures.parked,
+            parked_keys: figures.parked_keys,
             leased: figures.leased,
             oldest_age: figures.oldest_age,
             level,
             sight: self.sight(&lane.order, figures.watch, figures.open, !level, feeds),
+            breaker: figures.breaker,
             paused: figures.paused,
         }
     }
@@ -139,6 +149,9 @@ impl Lanes {
                 subscription: report.subscription,
                 lag: report.lag,
                 oldest_age_s: report.oldest_age.as_secs_f64(),
+                parked: report.parked,
+                parked_keys: report.parked_keys,
+                broken: report.breaker.is_some(),
                 paused: report.paused.is_some(),
                 unmatched_s: report.sight.unmatched_for.as_secs_f64(),
                 quiet: report.sight.quiet.is_some(),

@@ -89,13 +89,15 @@ impl Lane {
             mark.seen.saturating_sub(written) >= IDLE_POSITIONS_MAX
         });
         let write_cursor = state.dirty || moved || (all && marks != state.written);
-        if !write_cursor && state.facts.is_empty() && state.due_done.is_empty() {
+        let done = !state.due_done.is_empty() || !state.park_done.is_empty();
+        if !write_cursor && state.facts.is_empty() && !done {
             return None;
         }
         state.dirty = false;
         Some(Collected {
             facts: std::mem::take(&mut state.facts),
             due_done: std::mem::take(&mut state.due_done),
+            park_done: std::mem::take(&mut state.park_done),
             marks,
             revision: state.revision,
         })
@@ -125,6 +127,7 @@ impl Lane {
         self.give_back_facts(collected.facts);
         let mut state = self.state();
         state.due_done.extend(collected.due_done);
+        state.park_done.extend(collected.park_done);
         state.dirty = true;
     }
 
@@ -144,6 +147,7 @@ const IDLE_POSITIONS_MAX: u64 = 10_000;
 pub(super) struct Collected {
     pub(super) facts: Vec<Fact>,
     pub(super) due_done: Vec<Position>,
+    pub(super) park_done: Vec<Position>,
     pub(super) marks: Marks,
     pub(super) revision: Option<u64>,
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use stadtbus_broker::Position;
 use stadtbus_event::extensions::ExpiryTime;
 
+use super::keys::Key;
 use crate::{clock, log::Logged};
 
 /// Most attempts remembered one by one; older ones are only counted.
@@ -30,6 +31,10 @@ pub struct Item {
     /// Set when a scheduled retry owns the event: its position in the retry log. The lane's cursor has moved
     /// on already; settling removes that record.
     pub due: Option<Position>,
+    /// What it must not overtake, where its subscription asks for order.
+    pub key: Option<Key>,
+    /// Set when the log of parked events owns the event: the position of its record there. Settling removes that record.
+    pub parked: Option<Position>,
     /// How many attempts were made.
     pub attempts: u32,
     /// The last attempts.
@@ -45,6 +50,8 @@ impl Item {
         Self {
             logged,
             due: None,
+            key: None,
+            parked: None,
             attempts: 0,
             notes: Vec::new(),
             entered: clock::now(),
@@ -114,9 +121,17 @@ pub enum Outcome {
     Expired,
     /// Not settled: a scheduled retry owns it.
     Retry,
+    /// Not settled: its key is parked, or it waits behind others of its key in the log of parked events.
+    Parked,
 }
 
 impl Outcome {
+    /// Whether that is the last word on the delivery.
+    #[must_use]
+    pub fn is_end(self) -> bool {
+        !matches!(self, Self::Retry | Self::Parked)
+    }
+
     /// The word used in metrics, facts and journeys.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -126,6 +141,7 @@ impl Outcome {
             Self::DeadLettered => "dead-lettered",
             Self::Expired => "expired",
             Self::Retry => "retry",
+            Self::Parked => "parked",
         }
     }
 }

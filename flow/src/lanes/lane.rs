@@ -6,7 +6,6 @@
 //! slow receiver delays nobody else.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,12 +14,14 @@ use stadtbus_broker::{LogName, Position};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
+    breaker::{Breaker, Moved},
     cursor::{Cursor, Marks},
     item::{Item, Outcome, Waiting},
-    settled::Fact,
-    watch::Watch,
+    keys::Key,
+    pace::Pace,
+    state::State,
 };
-use crate::{Limits, city::Order, clock, deliver::pull::Leases, log::Logged};
+use crate::{Limits, city::Order, clock, deliver::outcome::Outcome as Answer, log::Logged};
 
 /// How a lane hangs on one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,27 +75,6 @@ impl Pause {
     }
 }
 
-pub(super) struct State {
-    pub(super) queue: VecDeque<Item>,
-    /// Transformed and waiting for a pull or a live stream.
-    pub(super) ready: VecDeque<Item>,
-    pub(super) waiting: BinaryHeap<Waiting>,
-    /// Nothing is taken before: the first of the queue has to wait, and what follows must not pass it.
-    pub(super) held_until: Option<Instant>,
-    pub(super) leases: Leases<Item>,
-    pub(super) bytes: usize,
-    pub(super) carried: usize,
-    pub(super) hangs: BTreeMap<LogName, (Cursor, Hang)>,
-    pub(super) due_open: BTreeSet<Position>,
-    pub(super) due_done: Vec<Position>,
-    pub(super) facts: Vec<Fact>,
-    pub(super) paused: Option<Pause>,
-    pub(super) revision: Option<u64>,
-    pub(super) written: Marks,
-    pub(super) watch: Watch,
-    pub(super) dirty: bool,
-}
-
 /// One subscription at work.
 pub struct Lane {
     /// The standing order that it carries out.
@@ -108,6 +88,7 @@ pub struct Lane {
     queue_max: usize,
     queue_bytes_max: usize,
     retries_max: usize,
+    pub(super) parked_events_max: usize,
 }
 
 impl Lane {
@@ -139,7 +120,10 @@ impl Lane {
             dirty: watch != marks.watch,
             watch,
             written: marks,
-            ..State::empty(limits.lane_queue_max)
+            ready_at_once: order.hands_out_untransformed(),
+            breaker: breaker(&order, limits),
+            pace: order.subscription().delivery.rate_per_s.map(Pace::new),
+            ..State::empty(limits.lane_queue_max, limits.key_backlog_max)
         };
         Self {
             order,
@@ -149,6 +133,7 @@ impl Lane {
             queue_max: limits.lane_queue_max,
             queue_bytes_max: limits.lane_queue_bytes_max,
             retries_max: limits.lane_retries_max,
+            parked_events_max: limits.parked_events_max,
         }
     }
 
@@ -160,12 +145,26 @@ impl Lane {
 
     /// Offers an event that matched. `hang` says who offers: only the one on whom the lane hangs is heard.
     pub(super) fn offer(&self, logged: &Arc<Logged>, hang: Hang) -> Offer {
+        let key = self.key_of(logged);
         let mut state = self.state();
         let full = state.occupied() >= self.queue_max || state.bytes >= self.queue_bytes_max;
-        let Some((cursor, hung)) = state.hangs.get_mut(&logged.log) else {
+        let State {
+            hangs, keys, dirty, ..
+        } = &mut *state;
+        let Some((cursor, hung)) = hangs.get_mut(&logged.log) else {
             return Offer::Known;
         };
         if *hung != hang || !cursor.wants(logged.position) {
+            return Offer::Known;
+        }
+        // Parked by an earlier life that could not write its cursor any more.
+        if key
+            .as_ref()
+            .is_some_and(|key| keys.has_parked(key, logged.position))
+        {
+            cursor.take(logged.position);
+            cursor.settle(logged.position);
+            *dirty = true;
             return Offer::Known;
         }
         if full {
@@ -181,16 +180,23 @@ impl Lane {
         cursor.take(logged.position);
         state.watch.matched(clock::millis_now());
         state.bytes += logged.event.size_bytes();
-        state.enqueue(
-            Item::new(Arc::clone(logged)),
-            self.order.hands_out_untransformed(),
-        );
+        state.enqueue(Item {
+            key,
+            ..Item::new(Arc::clone(logged))
+        });
         drop(state);
         self.work.notify_waiters();
         Offer::Taken
     }
 
-    /// Offers an event that a scheduled retry gave back.
+    /// What an event must not overtake, if the subscription asks for order.
+    fn key_of(&self, logged: &Logged) -> Option<Key> {
+        let order = self.order.subscription().order.as_ref()?;
+        Key::of(&order.by, logged)
+    }
+
+    /// Offers an event that a scheduled retry gave back: a dead letter that is sent again, whose turn is over, or one of
+    /// a time when the subscription did not ask for order.
     pub fn offer_due(&self, item: Item, due: Position) -> Offer {
         let mut state = self.state();
         if state.due_open.contains(&due) {
@@ -201,7 +207,7 @@ impl Lane {
         }
         state.due_open.insert(due);
         state.bytes += item.size_bytes();
-        state.enqueue(item, self.order.hands_out_untransformed());
+        state.enqueue(item);
         drop(state);
         self.work.notify_waiters();
         Offer::Taken
@@ -218,6 +224,12 @@ impl Lane {
             return Vec::new();
         }
         state.held_until = None;
+        // What receivers take themselves is paced where they take it.
+        let count = if self.order.is_taken_by_receiver() {
+            count
+        } else {
+            state.paced(count, now)
+        };
         let mut items = Vec::new();
         while items.len() < count {
             let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
@@ -230,6 +242,9 @@ impl Lane {
             items.push(item);
         }
         state.carried += items.len();
+        if !self.order.is_taken_by_receiver() {
+            state.begun(items.len(), now);
+        }
         items
     }
 
@@ -246,13 +261,17 @@ impl Lane {
     pub(crate) fn settle(&self, item: Item, outcome: Outcome, code: Option<&str>, detail: Option<String>) {
         let mut state = self.state();
         state.carried = state.carried.saturating_sub(1);
+        let goes_on = item.key.is_some();
         state.settle(item, outcome, code, detail);
         drop(state);
         self.room.notify_waiters();
+        if goes_on {
+            self.work.notify_waiters();
+        }
     }
 
     /// Keeps an event in the lane for another attempt after `delay`. Gives it back if the lane keeps enough
-    /// of them already: then a scheduled message must own it.
+    /// of them already: then a scheduled message must own it, or its key be set aside.
     pub(crate) fn wait(&self, item: Item, delay: Duration) -> Result<(), Item> {
         let mut state = self.state();
         if state.waiting.len() >= self.retries_max {
@@ -289,7 +308,39 @@ impl Lane {
         let state = self.state();
         let waiting = state.waiting.peek().map(|waiting| waiting.at);
         // While the lane is held nothing is taken, however long it has been due.
-        state.held_until.or(waiting)
+        let earliest = state.held_until.or(waiting);
+        // While the receiver is left alone nothing else counts.
+        if state.breaker.is_open() {
+            let idle = state.queue.is_empty() && earliest.is_none();
+            return state.breaker.next().filter(|_| !idle);
+        }
+        // Where the pace holds up what is due, it says when.
+        let pace = state
+            .next_pace()
+            .map(|pace| state.held_until.map_or(pace, |held| pace.max(held)));
+        match (pace, earliest) {
+            (Some(pace), _) if !state.queue.is_empty() => Some(pace),
+            (Some(pace), Some(earliest)) => Some(earliest.max(pace)),
+            (_, earliest) => earliest,
+        }
+    }
+
+    /// What an answer says of the receiver; whether that moved its breaker.
+    pub(crate) fn answered(&self, answer: &Answer) -> Option<Moved> {
+        let mut state = self.state();
+        let moved = match answer {
+            Answer::Retry { .. } => state.breaker.failed(Instant::now(), clock::millis_now()),
+            // Whoever refuses an event is there.
+            Answer::Delivered { .. } | Answer::Refused { .. } | Answer::Gone => state.breaker.answered(),
+        };
+        drop(state);
+        self.work.notify_waiters();
+        moved
+    }
+
+    /// An event that was taken comes to its end, or back, without an attempt.
+    pub(crate) fn untried(&self) {
+        self.state().breaker.untried();
     }
 
     /// Stops the lane, visibly, or lets it go on.
@@ -324,79 +375,17 @@ impl Lane {
     }
 }
 
-impl State {
-    fn empty(leases_max: usize) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            ready: VecDeque::new(),
-            waiting: BinaryHeap::new(),
-            held_until: None,
-            leases: Leases::new(leases_max),
-            bytes: 0,
-            carried: 0,
-            hangs: BTreeMap::new(),
-            due_open: BTreeSet::new(),
-            due_done: Vec::new(),
-            facts: Vec::new(),
-            paused: None,
-            revision: None,
-            written: Marks::default(),
-            watch: Watch::default(),
-            dirty: false,
-        }
-    }
-
-    fn occupied(&self) -> usize {
-        self.queue.len() + self.ready.len() + self.waiting.len() + self.leases.len() + self.carried
-    }
-
-    fn enqueue(&mut self, item: Item, ready: bool) {
-        self.dirty = true;
-        if ready {
-            self.ready.push_back(item)
-        } else {
-            self.queue.push_back(item)
-        }
-    }
-
-    /// Before every event that came after it in its log.
-    fn return_in_order(&mut self, item: Item) {
-        let earlier = |queued: &Item| {
-            queued.logged.log == item.logged.log && queued.logged.position < item.logged.position
-        };
-        let place = self.queue.iter().rposition(earlier).map_or(0, |last| last + 1);
-        self.queue.insert(place, item);
-    }
-
-    pub(super) fn settle(
-        &mut self,
-        item: Item,
-        outcome: Outcome,
-        code: Option<&str>,
-        detail: Option<String>,
-    ) {
-        self.bytes = self.bytes.saturating_sub(item.size_bytes());
-        self.dirty = true;
-        match item.due {
-            Some(due) => {
-                self.due_open.remove(&due);
-                self.due_done.push(due);
-            }
-            None => {
-                if let Some((cursor, _)) = self.hangs.get_mut(&item.logged.log) {
-                    cursor.settle(item.logged.position);
-                }
-            }
-        }
-        self.facts.push(Fact {
-            log: item.logged.log.clone(),
-            position: item.logged.position,
-            outcome,
-            at_ms: clock::millis_now(),
-            attempts: item.attempts,
-            code: code.map(Box::from),
-            detail: detail.map(String::into_boxed_str),
-            notes: item.notes.into_boxed_slice(),
-        });
-    }
+/// Only the bus's own attempts can fail; those who take events themselves need no breaker.
+fn breaker(order: &Order, limits: &Limits) -> Breaker {
+    let most = if order.webhook.is_some() {
+        limits.breaker_failures_max
+    } else {
+        0
+    };
+    let delay = Duration::from_millis;
+    Breaker::new(
+        most,
+        delay(limits.breaker_delay_ms),
+        delay(limits.breaker_delay_ms_max),
+    )
 }

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
-use stadtbus_broker::{Broker, BrokerError, CellWrite, Cells, Entry, Expect, LogName};
+use stadtbus_broker::{Broker, BrokerError, CellWrite, Cells, Entry, Expect, LogName, Position};
 
 use super::{
     cursor::Marks,
@@ -17,7 +17,7 @@ use super::{
     lane::Lane,
     settled::{Fact, PAGE_FACTS_MAX, Page},
 };
-use crate::log::{RETRY_LOG, SETTLED_LOG};
+use crate::log::{PARKED_LOG, RETRY_LOG, SETTLED_LOG};
 
 /// The bucket of cursors; the key is `<partner>.<subscription>`.
 pub const CURSORS: &str = "CURSORS";
@@ -34,6 +34,7 @@ pub struct Ledger {
     cursors: Arc<dyn Cells>,
     settled: LogName,
     retries: LogName,
+    parked: LogName,
     /// One writes at a time: while facts of one flush are on their way, another must not write the cursor that passes them.
     turn: tokio::sync::Mutex<()>,
 }
@@ -50,6 +51,7 @@ impl Ledger {
             cursors,
             settled: LogName::new(SETTLED_LOG)?,
             retries: LogName::new(RETRY_LOG)?,
+            parked: LogName::new(PARKED_LOG)?,
             turn: tokio::sync::Mutex::default(),
         })
     }
@@ -221,19 +223,27 @@ impl Ledger {
         kept
     }
 
+    /// Removes settled records; those that could not be removed now are returned.
+    async fn remove_all(&self, log: &LogName, positions: Vec<Position>) -> Vec<Position> {
+        let mut left = Vec::new();
+        for position in positions {
+            if let Err(error) = self.broker.remove(log, position).await {
+                tracing::warn!(%error, %log, position, "A settled record could not be removed yet.");
+                left.push(position);
+            }
+        }
+        left
+    }
+
     async fn end_retries(&self, group: Vec<(Arc<Lane>, Collected)>) {
         for (lane, one) in group {
-            let mut left = Vec::new();
-            for position in one.due_done {
-                if let Err(error) = self.broker.remove(&self.retries, position).await {
-                    tracing::warn!(%error, position, "A settled retry could not be removed yet.");
-                    left.push(position);
-                }
-            }
-            if !left.is_empty() {
+            let due_done = self.remove_all(&self.retries, one.due_done).await;
+            let park_done = self.remove_all(&self.parked, one.park_done).await;
+            if !due_done.is_empty() || !park_done.is_empty() {
                 lane.give_back(Collected {
                     facts: Vec::new(),
-                    due_done: left,
+                    due_done,
+                    park_done,
                     marks: Marks::default(),
                     revision: None,
                 });

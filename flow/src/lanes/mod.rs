@@ -8,6 +8,7 @@
 //! *Promise*: each lane works in one process at a time ([`lease`]), from where its cursor stands ([`cursor`],
 //! [`ledger`]); a lane that is slow, dead or new never holds up another.
 
+mod breaker;
 mod catch_up;
 pub mod cursor;
 mod due;
@@ -15,9 +16,13 @@ mod feed;
 mod figures;
 mod hanging;
 mod item;
+mod keys;
 mod lane;
 pub mod lease;
 pub mod ledger;
+mod pace;
+mod park;
+pub(crate) mod parked;
 pub mod pauses;
 mod receive;
 mod reconcile;
@@ -25,6 +30,9 @@ mod runner;
 pub mod settled;
 mod standing;
 pub mod starts;
+mod state;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod watch;
 
 use std::{
@@ -37,14 +45,21 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+pub use breaker::Broken;
+pub(crate) use breaker::Moved;
 use due::DueIndex;
 pub use due::DueRetry;
 pub use feed::Feed;
 pub use figures::{LaneReport, Sight};
 pub use item::{AttemptNote, Item, Outcome};
+pub use keys::Key;
 pub use lane::{Lane, Offer, Pause};
 use lease::{Holder, LeaseChange, Leases};
 use ledger::Ledger;
+pub(crate) use park::Wanted;
+pub use park::{KeyState, ParkedKey};
+pub use parked::Stop;
+pub(crate) use receive::TOO_OLD;
 pub use receive::{Burial, Handed, Settlement};
 use stadtbus_broker::{Broker, BrokerError, LogName};
 pub use standing::{Figures, Standing};

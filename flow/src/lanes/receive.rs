@@ -8,7 +8,7 @@ use super::{
     item::{AttemptNote, Item, Outcome, Waiting},
     lane::Lane,
 };
-use crate::{clock, deliver::pull::Handle, log::Logged};
+use crate::{clock, deliver::pull::Handle, log::Logged, written::millis};
 
 /// An event handed to a receiver.
 #[derive(Debug, Clone)]
@@ -20,6 +20,12 @@ pub struct Handed {
     /// The event.
     pub logged: Arc<Logged>,
 }
+
+#[cfg(test)]
+mod tests;
+
+/// Why an event gets no further attempt although it has attempts left.
+pub(crate) const TOO_OLD: &str = "It is too old for a further attempt (age_ms_max).";
 
 /// An event to bury, with the code and the reason.
 pub type Burial = (Item, &'static str, String);
@@ -46,8 +52,16 @@ impl Lane {
             tokio::pin!(work);
             work.as_mut().enable();
             let handed = self.lease(max, ttl);
-            if !handed.is_empty() || tokio::time::timeout_at(until, work).await.is_err() {
+            if !handed.is_empty() {
                 return handed;
+            }
+            // Where only the pace holds events up, nobody calls.
+            let now = Instant::now();
+            let pace = self.state().next_pace().filter(|at| *at > now);
+            let pace = pace.unwrap_or(until);
+            let called = tokio::time::timeout_at(until.min(pace), work).await;
+            if called.is_err() && Instant::now() >= until {
+                return self.lease(max, ttl);
             }
         }
     }
@@ -58,6 +72,7 @@ impl Lane {
         if state.paused.is_some() {
             return Vec::new();
         }
+        let max = state.paced(max, now);
         let (mut handed, mut expired) = (Vec::new(), false);
         while handed.len() < max && state.leases.room() > 0 {
             let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
@@ -86,12 +101,13 @@ impl Lane {
                 }
             }
         }
+        state.begun(handed.len(), now);
         drop(state);
         if expired {
             self.room.notify_waiters();
         }
-        if !handed.is_empty() {
-            // The runner watches over leases, and this may be the first.
+        if expired || !handed.is_empty() {
+            // The runner watches over leases, and this may be the first; and what waited behind an expired event may go.
             self.work.notify_waiters();
         }
         handed
@@ -128,15 +144,21 @@ impl Lane {
             known += 1;
             match settlement {
                 Settlement::Acknowledge => state.settle(item, Outcome::Delivered, None, None),
-                Settlement::Release(delay) if item.attempts < most => state.waiting.push(Waiting {
-                    at: now + *delay,
-                    item,
-                }),
+                Settlement::Release(delay) if item.attempts < most && !self.is_too_old(&item, *delay) => {
+                    state.waiting.push(Waiting {
+                        at: now + *delay,
+                        item,
+                    })
+                }
                 // Carried by the caller until the dead letter is written.
                 Settlement::Release(_) => {
                     state.carried += 1;
-                    let detail = format!("It was released {} times.", item.attempts);
-                    buried.push((item, "SB-3008", detail));
+                    let (code, detail) = if item.attempts < most {
+                        ("SB-3024", TOO_OLD.to_owned())
+                    } else {
+                        ("SB-3008", format!("It was released {} times.", item.attempts))
+                    };
+                    buried.push((item, code, detail));
                 }
                 Settlement::Reject(reason) => {
                     state.carried += 1;
@@ -149,6 +171,17 @@ impl Lane {
         self.room.notify_waiters();
         self.work.notify_waiters();
         (known, unknown, buried)
+    }
+
+    /// Whether it will be older than its subscription allows when it is tried again after `delay`.
+    pub(crate) fn is_too_old(&self, item: &Item, delay: Duration) -> bool {
+        let most = self.order.subscription().delivery.age_ms_max;
+        most.is_some_and(|most| {
+            let accepted = millis(item.logged.provenance.accepted);
+            let then =
+                clock::millis_now().saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+            then.saturating_sub(accepted) > most
+        })
     }
 
     /// Whether a receiver holds events.
@@ -172,7 +205,10 @@ impl Lane {
                 code: "SB-2008".to_owned(),
                 detail: "The lease ran out.".to_owned(),
             });
-            if item.attempts >= most {
+            if item.attempts < most && self.is_too_old(&item, Duration::ZERO) {
+                state.carried += 1;
+                exhausted.push((item, "SB-3024", TOO_OLD.to_owned()));
+            } else if item.attempts >= most {
                 state.carried += 1;
                 let detail = format!("The lease ran out {} times.", item.attempts);
                 exhausted.push((item, "SB-3008", detail));

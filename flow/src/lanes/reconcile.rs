@@ -12,7 +12,7 @@ use super::{
     Feed, Lanes, Routing, Working,
     cursor::Mark,
     lane::{Lane, Pause},
-    lease, pauses,
+    lease, parked, pauses,
     runner::Runner,
     starts,
 };
@@ -110,14 +110,11 @@ impl Lanes {
                 );
             }
         }
-        Ok(Arc::new(Lane::new(
-            Arc::clone(order),
-            &logs,
-            marks,
-            revision,
-            paused,
-            &self.limits,
-        )))
+        let ordered = order.subscription().order.is_some();
+        let backlog = parked::load(&*self.broker, &order.key(), ordered).await?;
+        let lane = Lane::new(Arc::clone(order), &logs, marks, revision, paused, &self.limits);
+        lane.restore(backlog);
+        Ok(Arc::new(lane))
     }
 
     /// Starts the shared readers that are missing, far enough back for the lanes that are nearly level. A log that no

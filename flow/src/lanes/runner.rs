@@ -38,6 +38,7 @@ impl Runner {
     pub(super) async fn run(self) {
         let mut carrying: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         let mut catching: FuturesUnordered<BoxFuture<'_, LogName>> = FuturesUnordered::new();
+        let mut keeping: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         let mut caught_by_self: BTreeSet<LogName> = BTreeSet::new();
         let key = self.lane.order.key();
         let mut tend = tokio::time::interval(LEASE_INTERVAL);
@@ -56,7 +57,12 @@ impl Runner {
             if self.due.has(&key) {
                 self.due.hand_to(&*self.broker, &self.lane).await;
             }
+            self.lane.wake_keys();
+            if keeping.is_empty() && self.lane.must_keep() {
+                keeping.push(Box::pin(self.dispatcher.keep(&self.lane)));
+            }
             self.take_more(&mut carrying);
+            let wake = self.lane.next_wake();
             let retry = self
                 .lane
                 .next_retry()
@@ -68,11 +74,14 @@ impl Runner {
                 _ = tend.tick(), if self.lane.has_leases() => self.end_leases().await,
                 Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
                 Some(()) = carrying.next(), if !carrying.is_empty() => {}
+                Some(()) = keeping.next(), if !keeping.is_empty() => {}
+                () = at(wake), if wake.is_some() => {}
                 () = at(retry), if retry.is_some() && carrying.len() < self.width() => self.lane.work.notify_waiters(),
                 () = &mut work => {}
             }
         }
         drop(catching);
+        while keeping.next().await.is_some() {}
         while !carrying.is_empty() {
             // What only waits for its receiver's rate is not under way.
             self.lane.let_go();
@@ -150,7 +159,7 @@ impl Runner {
 
     async fn end_leases(&self) {
         for (item, code, detail) in self.lane.end_leases(Instant::now()) {
-            self.dispatcher.bury(&self.lane, item, code, detail).await;
+            self.dispatcher.give_up(&self.lane, item, code, detail).await;
         }
     }
 }

@@ -6,8 +6,10 @@ use stadtbus_broker::{LogName, Position};
 use tokio::time::Instant;
 
 use super::{
+    breaker::Broken,
     item::{AttemptNote, Item},
     lane::{Hang, Lane, Pause},
+    parked::Stop,
     settled::Fact,
     watch::Watch,
 };
@@ -38,6 +40,15 @@ impl Lane {
         if state.queue.iter().any(|item| at(&item)) || state.ready.iter().any(|item| at(&item)) {
             return Some(Standing::Queued);
         }
+        if let Some(line) = state.keys.parked_line(log, position) {
+            let stop = line.stop.clone().filter(|_| !line.is_under_way());
+            return Some(Standing::Parked {
+                stop: stop.map(Box::new),
+            });
+        }
+        if state.keys.holds(log, position) {
+            return Some(Standing::Behind);
+        }
         let (cursor, _) = state.hangs.get(log)?;
         if cursor.is_open(position) {
             Some(Standing::UnderWay)
@@ -61,8 +72,10 @@ impl Lane {
             .map(|item| item.logged.provenance.accepted)
             .min();
         Figures {
-            queued: state.queue.len() + state.ready.len(),
+            queued: state.queue.len() + state.ready.len() + state.keys.held(),
             waiting: state.waiting.len(),
+            parked: state.keys.parked(),
+            parked_keys: state.keys.resting().count(),
             leased: state.leases.len(),
             open: state
                 .hangs
@@ -78,6 +91,7 @@ impl Lane {
                 .iter()
                 .map(|(log, (cursor, hang))| (log.clone(), cursor.seen(), *hang == Hang::Level))
                 .collect(),
+            breaker: state.breaker.shown(Instant::now()),
             paused: state.paused.clone(),
             watch: state.watch.clone(),
         }
@@ -91,6 +105,13 @@ pub enum Standing {
     NotYetRead,
     /// In the queue.
     Queued,
+    /// In the log of parked events; why its key does not move on, if it does not.
+    Parked {
+        /// Why.
+        stop: Option<Box<Stop>>,
+    },
+    /// Waits until an earlier event of its key has come to its end.
+    Behind,
     /// Being carried, or leased by a receiver.
     UnderWay,
     /// Failed, and waiting for its next attempt.
@@ -111,6 +132,10 @@ pub struct Figures {
     pub queued: usize,
     /// Events waiting for a retry inside the lane.
     pub waiting: usize,
+    /// Events in the log of parked events.
+    pub parked: usize,
+    /// Keys of which something stands there.
+    pub parked_keys: usize,
     /// Events leased by a receiver.
     pub leased: usize,
     /// Events offered and not settled.
@@ -119,6 +144,8 @@ pub struct Figures {
     pub oldest_age: Duration,
     /// For each log: position seen, and whether the lane is level with the shared reader.
     pub seen: Vec<(LogName, Position, bool)>,
+    /// Its receiver's breaker, while it is open.
+    pub breaker: Option<Broken>,
     /// Why the lane stands still, if it does.
     pub paused: Option<Pause>,
     /// What it remembers of its matches.

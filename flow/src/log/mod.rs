@@ -25,6 +25,8 @@ use crate::{Limits, Refusal};
 pub const RETRY_LOG: &str = "RETRY";
 /// The log of dead letters, `dead.<partner>.<subscription>`.
 pub const DEAD_LOG: &str = "DEAD";
+/// The log of parked events, `parked.<partner>.<subscription>.<key>`.
+pub const PARKED_LOG: &str = "PARKED";
 /// The log of settle facts, `settled.<partner>.<subscription>`, in pages.
 pub const SETTLED_LOG: &str = "SETTLED";
 
@@ -70,6 +72,12 @@ pub fn own_log_specs(limits: &Limits) -> Result<Vec<LogSpec>, BrokerError> {
         own(RETRY_LOG, &["wait.>", "due.>"], true)?,
         own(DEAD_LOG, &["dead.>"], false)?,
         own(SETTLED_LOG, &["settled.>"], false)?,
+        // Without an age: what is parked waits until somebody decides.
+        LogSpec {
+            bytes_max: Some(limits.parked_bytes_max),
+            age_max: None,
+            ..own(PARKED_LOG, &["parked.>"], false)?
+        },
     ])
 }
 

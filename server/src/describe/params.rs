@@ -28,6 +28,18 @@ impl IntoParams for SubscriptionPath {
     }
 }
 
+/// `{id}` of a subscription and `{key}` of a parked key.
+pub(crate) struct ParkedPath;
+
+impl IntoParams for ParkedPath {
+    fn into_params(way: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut params = SubscriptionPath::into_params(way);
+        let key = text(Some("^[0-9a-f]{24}$"), 24);
+        params.push(in_path("key", "The key, as the list names it (`id`).", key));
+        params
+    }
+}
+
 /// `{NAME}`, whatever it is called: what is answered is the same for all.
 macro_rules! any {
     ($(#[$doc:meta])* $name:ident = $parameter:literal) => {

@@ -1,5 +1,6 @@
 //! Subscribers: take events by pull or as a live stream; pause and resume what is theirs.
 
+mod parked;
 mod pull;
 mod stream;
 
@@ -24,7 +25,7 @@ use utoipa::{
     openapi::{self, HeaderBuilder, ObjectBuilder, RefOr, ResponseBuilder, schema::Type},
 };
 
-pub(super) use self::{pull::*, stream::*};
+pub(super) use self::{parked::*, pull::*, stream::*};
 use super::{Problem, Shared, extract::Path, principal};
 use crate::{
     Bus,

@@ -8,6 +8,9 @@ use crate::contract::{Classification, Contract};
 use crate::finding::Text;
 use crate::schema;
 
+/// How the types of the bus's own notices begin, in every city.
+const OWN_TYPES: &str = "de.stadtbus.";
+
 impl Check<'_> {
     pub(super) fn contract(&mut self, contract: &Contract) {
         let object = format!("contract {}", contract.event_type);
@@ -45,7 +48,7 @@ impl Check<'_> {
         let major = contract.version.split('.').next().unwrap_or_default();
         let findings = [
             (
-                !ty.starts_with(&format!("de.{city}.")),
+                !ty.starts_with(&format!("de.{city}.")) && !ty.starts_with(OWN_TYPES),
                 "/schema/0/physicalName",
                 Text::new(
                     format!("Ereignistypen dieser Stadt beginnen mit „de.{city}.“."),

@@ -10,6 +10,7 @@ use super::{Check, at};
 use crate::contract::Contract;
 use crate::filter::{Attributes, Comparison, DataFilter, Field, Filter, Scalar};
 use crate::finding::{Text, did_you_mean};
+use crate::in_order::KeyPath;
 use crate::schema::fields::{Fields, Kinds, Possible};
 use crate::subscription::Subscription;
 
@@ -83,6 +84,37 @@ impl<'c> Check<'c> {
                     Filter::All(_) | Filter::Any(_) | Filter::Not(_) => {}
                 }
             }
+        }
+    }
+
+    /// What its events are ordered by: an attribute or a field that they can have, and that can be a key.
+    pub(super) fn in_order(&mut self, object: &str, subscription: &Subscription, contracts: &[&'c Contract]) {
+        let filtered = Filtered {
+            object,
+            subscription,
+            contracts,
+        };
+        let pointer = match subscription.order.as_ref().map(|order| &order.by) {
+            None => return,
+            Some(KeyPath::Attribute(name)) => return self.attribute(&filtered, "/order/by", name),
+            Some(KeyPath::Data(pointer)) => pointer,
+        };
+        let schemas: Vec<Rc<Fields>> = contracts.iter().filter_map(|c| self.schema_fields(c)).collect();
+        // Of a type without contract, or a schema that does not compile, that has been said.
+        if schemas.len() != subscription.types.len() {
+            return;
+        }
+        let steps: Vec<&str> = pointer.steps().collect();
+        let places: Vec<Possible<'_>> = schemas.iter().map(|schema| schema.possible(&steps)).collect();
+        let scalar = Kinds::TEXT.or(Kinds::NUMBER).or(Kinds::BOOLEAN);
+        if places.iter().all(Possible::is_nowhere) {
+            self.no_such_field(&filtered, "/order/by", pointer.as_str());
+        } else if places.iter().all(|place| !place.kinds.contains(scalar)) {
+            let text = Text::new(
+                "Ein Schlüssel ist ein Text, eine Zahl oder ein Wahrheitswert; nach dem Vertrag steht dort etwas anderes.",
+                "a key is a text, a number or a truth value; by the contract something else stands there",
+            );
+            self.error("SB-5005", &at(object, "/order/by"), text, None);
         }
     }
 

@@ -29,6 +29,7 @@ impl<'c> Check<'c> {
         }
         self.source(&object, subscription, &contracts);
         self.filters(&object, subscription, &contracts);
+        self.in_order(&object, subscription, &contracts);
         self.subscription_plugin(&object, subscription);
         match &subscription.sink {
             Sink::Webhook(webhook) => self.webhook(&object, &webhook.url),

@@ -43,7 +43,7 @@ const FIELDS: &[&str] = &[
     "config",
     "status",
 ];
-const CONFIG: &[&str] = &["partner", "title", "purpose", "plugin", "delivery"];
+const CONFIG: &[&str] = &["partner", "title", "purpose", "plugin", "order", "delivery"];
 
 /// The order in the shape of a file, and its credential.
 pub(super) fn respell(
@@ -90,7 +90,7 @@ pub(super) fn respell(
     for name in ["source", "filters"] {
         out.extend(fields.get(name).map(|node| entry(name, node.clone())));
     }
-    for name in ["plugin", "delivery"] {
+    for name in ["plugin", "order", "delivery"] {
         out.extend(config.get(name).map(|node| entry(name, node.clone())));
     }
     let way = way?;

@@ -8,6 +8,7 @@ use stadtbus_event::{EventType, PartnerId, SubscriptionId};
 use super::respell::{HTTP, LOG, PULL, SSE};
 use crate::delivery::Delivery;
 use crate::filter::Filter;
+use crate::in_order::InOrder;
 use crate::plugin::PluginUse;
 use crate::sink::Sink;
 use crate::subscription::Subscription;
@@ -48,6 +49,9 @@ pub struct Config {
     /// What changes the events on the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<PluginUse>,
+    /// Which of them must not overtake each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<InOrder>,
     /// How persistently they are delivered.
     pub delivery: Delivery,
 }
@@ -87,6 +91,7 @@ impl Representation {
                 title: subscription.title.clone(),
                 purpose: subscription.purpose.clone(),
                 plugin: subscription.plugin.clone(),
+                order: subscription.order.clone(),
                 delivery: subscription.delivery,
             },
         }

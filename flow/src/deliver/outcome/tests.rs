@@ -112,3 +112,17 @@ proptest::proptest! {
         let _ = read_retry_after(&HeaderValue::from_str(&raw).unwrap(), now());
     }
 }
+
+#[test]
+fn a_receiver_may_say_more_than_its_status() {
+    let answered = |status: u16, says: &'static str| {
+        let status = StatusCode::from_u16(status).unwrap();
+        let says = HeaderValue::from_static(says);
+        Outcome::from_answer(status, None, SystemTime::now()).heeding(Some(&says))
+    };
+    assert_eq!(answered(503, "disable"), Outcome::Gone);
+    assert_eq!(answered(404, " Disable "), Outcome::Gone);
+    assert_eq!(answered(503, "abort-message").code(), Some("SB-3001"));
+    assert_eq!(answered(503, "please").code(), Some("SB-3002"));
+    assert_eq!(answered(204, "disable"), Outcome::Delivered { status: 204 });
+}

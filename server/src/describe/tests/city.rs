@@ -92,7 +92,9 @@ fn subscription(id: &str, sink: &Value) -> Value {
         ],
         "plugin": {"name": "werk/lesen", "config": {"x": 1}, "tables": {"orte": "orte"}},
         "sink": sink,
-        "delivery": {"concurrency": 8, "attempts_max": 12, "first_delay_ms": 500, "delay_ms_max": 3_600_000, "timeout_ms": 15_000},
+        "order": {"by": "/nr", "on_failure": "park"},
+        "delivery": {"concurrency": 8, "attempts_max": 12, "first_delay_ms": 500, "delay_ms_max": 3_600_000, "timeout_ms": 15_000,
+            "age_ms_max": 86_400_000, "rate_per_s": 100},
     })
 }
 

@@ -12,7 +12,7 @@ use stadtbus_flow::{
     city::Impossible,
     journey::DryRun,
     lanes::{
-        LaneReport, Pause, Sight,
+        Broken, LaneReport, Pause, Sight,
         watch::{Quiet, Watch},
     },
 };
@@ -41,9 +41,16 @@ fn report(sight: &Sight) -> LaneReport {
         partner: "amt".to_owned(),
         lag: 1,
         waiting: 2,
+        parked: 2,
+        parked_keys: 1,
         leased: 3,
         oldest_age: Duration::from_millis(1500),
         level: true,
+        breaker: Some(Broken {
+            since_ms: 1_767_225_600_000,
+            failures: 20,
+            next: Some(Duration::from_secs(5)),
+        }),
         paused: Some(Pause {
             code: "SB-2004".to_owned(),
             reason: "Pause".to_owned(),
@@ -154,6 +161,25 @@ fn an_order_is_the_one_that_is_read() {
         ("filter", "/filters", json!([{"exactly": {"id": "a"}}]), false),
         ("partner", "/config/partner", json!("AMT"), false),
         ("delivery", "/config/delivery", json!({"concurrency": 0}), false),
+        (
+            "order by key",
+            "/config/order",
+            json!({"by": "partitionkey"}),
+            true,
+        ),
+        (
+            "order by data",
+            "/config/order",
+            json!({"by": "/a~1b/0", "on_failure": "dead-letter"}),
+            true,
+        ),
+        (
+            "order by what cannot be",
+            "/config/order",
+            json!({"by": "a-b"}),
+            false,
+        ),
+        ("order by nothing", "/config/order", json!({}), false),
         ("more", "/more", json!(1), false),
         ("more of the bus", "/config/more", json!(1), false),
     ] {

@@ -102,6 +102,7 @@ fn a_city_with_everything_in_it_is_one_by_schema_and_by_type() {
     note("Route", &sample["routes"]["eingang"]);
     note("PluginUse", &sample["routes"]["eingang"]["plugin"]);
     note("Subscription", &sample["subscriptions"]["amt-a"]);
+    note("InOrder", &sample["subscriptions"]["amt-a"]["order"]);
     note("Delivery", &sample["subscriptions"]["amt-a"]["delivery"]);
     note("Plugin", &sample["plugins"][0]);
     note("Zone", &sample["zones"][0]);
@@ -119,6 +120,7 @@ fn what_a_city_must_not_be_the_schema_refuses_as_the_type_does() {
         ("/subscriptions/amt-a/sink", json!({"fax": {}})),
         ("/subscriptions/amt-a/filters/0", json!({"exactly": {}})),
         ("/subscriptions/amt-a/delivery/concurrency", json!("8")),
+        ("/subscriptions/amt-a/order/by", json!("No")),
         ("/subscriptions/amt-a/sink/webhook/handshake", json!("often")),
         ("/ordered/amt-e/sink/webhook/credential/key", json!(1)),
         ("/zones/0/more", json!(1)),

@@ -16,6 +16,8 @@ use crate::Bus;
 
 /// Code of the flag that nothing matches.
 const QUIET: &str = "SB-2013";
+/// Code of a receiver that is left alone.
+const BROKEN: &str = "SB-3021";
 
 /// One subscription: what was ordered, and how it stands. Status is the bus's to say and is ignored on input.
 #[derive(Serialize)]
@@ -67,10 +69,25 @@ struct Warning {
 struct Figures {
     lag: u64,
     waiting: usize,
+    parked_events: usize,
+    parked_keys: usize,
     leased: usize,
     oldest_age_s: f64,
     level: bool,
+    breaker: Option<BreakerView>,
     paused: Option<PauseView>,
+}
+
+/// A receiver that is left alone after failures in a row.
+#[derive(Serialize)]
+struct BreakerView {
+    code: &'static str,
+    /// `open`, or `half-open` while one event is tried.
+    state: &'static str,
+    since: Option<String>,
+    failures: u32,
+    /// Until the next event is tried.
+    next_s: Option<f64>,
 }
 
 /// Why a lane stands still.
@@ -185,9 +202,22 @@ fn figures(report: &LaneReport) -> Figures {
     Figures {
         lag: report.lag,
         waiting: report.waiting,
+        parked_events: report.parked,
+        parked_keys: report.parked_keys,
         leased: report.leased,
         oldest_age_s: report.oldest_age.as_secs_f64(),
         level: report.level,
+        breaker: report.breaker.as_ref().map(|broken| BreakerView {
+            code: BROKEN,
+            state: if broken.next.is_some() {
+                "open"
+            } else {
+                "half-open"
+            },
+            since: time(broken.since_ms),
+            failures: broken.failures,
+            next_s: broken.next.map(|next| next.as_secs_f64()),
+        }),
         paused: report.paused.as_ref().map(|pause| PauseView {
             code: pause.code.clone(),
             reason: pause.reason.clone(),

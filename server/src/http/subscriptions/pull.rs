@@ -307,7 +307,7 @@ async fn settle(
     let settlement = how(&ask);
     let (settled, unknown, buried) = lane.settle_handles(&ask.handles, &settlement);
     for (item, code, detail) in buried {
-        bus.dispatcher.bury(&lane, item, code, detail).await;
+        bus.dispatcher.give_up(&lane, item, code, detail).await;
     }
     Ok(Json(Settled { settled, unknown }).into_response())
 }

@@ -129,7 +129,7 @@ impl Drop for Handed {
         // What broke its connection as often as it may be tried is a dead letter, and that takes a moment.
         for (item, code, detail) in buried {
             let (lane, dispatcher) = (Arc::clone(&self.lane), Arc::clone(&self.dispatcher));
-            tokio::spawn(async move { dispatcher.bury(&lane, item, code, detail).await });
+            tokio::spawn(async move { dispatcher.give_up(&lane, item, code, detail).await });
         }
     }
 }

@@ -1,0 +1,315 @@
+//! Parking: what a key that does not move on leaves behind is made durable, and comes back when it goes on.
+
+use stadtbus_broker::{BrokerError, LogName, Position};
+use stadtbus_event::Event;
+
+use super::Dispatcher;
+use crate::{
+    Refusal,
+    lanes::{Item, Key, Lane, Outcome, ParkedKey, Stop, Wanted, parked},
+    log::{Logged, PARKED_LOG},
+    written::millis_now,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// Parked events shown of one key.
+const SHOWN_MAX: usize = 100;
+
+/// What somebody decided about a parked key.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// The key.
+    pub key: String,
+    /// How many of its events it concerns.
+    pub events: usize,
+}
+
+impl Dispatcher {
+    /// Moves events between a lane's memory and the log of parked events, as the lane asks.
+    pub(crate) async fn keep(&self, lane: &Lane) {
+        self.forget_stops(lane).await;
+        self.move_crowd(lane).await;
+        for wanted in lane.wanted() {
+            let logged = parked::fetch(&*self.broker, &wanted.key, wanted.position, wanted.record).await;
+            match logged {
+                Ok(Some(logged)) if wanted.is_buried() => {
+                    self.bury_parked(lane, &wanted, logged).await;
+                }
+                Ok(Some(logged)) => lane.fetched(wanted.item(logged)),
+                Ok(None) => {
+                    tracing::error!(log = %wanted.key.log(), position = wanted.position, "A parked event is in no log any more; it ends.");
+                    lane.lost(&wanted);
+                }
+                Err(error) => {
+                    tracing::warn!(subscription = %lane.order.id(), %error, "A parked event could not be read yet.");
+                    lane.not_fetched(&wanted);
+                }
+            }
+        }
+    }
+
+    async fn forget_stops(&self, lane: &Lane) {
+        let mut left = Vec::new();
+        for key in lane.cleared() {
+            if parked::write_stop(&*self.broker, &lane.order.key(), &key, None)
+                .await
+                .is_err()
+            {
+                left.push(key);
+            }
+        }
+        if !left.is_empty() {
+            lane.not_cleared(left);
+        }
+    }
+
+    async fn move_crowd(&self, lane: &Lane) {
+        let crowd = lane.crowd();
+        if crowd.is_empty() {
+            return;
+        }
+        let Ok(log) = LogName::new(PARKED_LOG) else { return };
+        let name = lane.order.key();
+        let entries = crowd
+            .iter()
+            .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged, 0)))
+            .collect();
+        let appended = self.broker.append_all(&log, entries).await;
+        for (item, outcome) in crowd.into_iter().zip(appended) {
+            match outcome {
+                Ok(appended) => {
+                    self.tell(lane, &item, Outcome::Parked, Some("SB-3022"));
+                    lane.moved(item, appended.position);
+                }
+                Err(error) => {
+                    tracing::warn!(subscription = %lane.order.id(), %error, "An event could not be parked; it stays in its lane.");
+                    lane.not_moved(item);
+                }
+            }
+        }
+    }
+
+    /// Sets an event with a key aside until `until_ms`, or until somebody decides. If the broker cannot take it, it stays
+    /// in its lane, and that is said.
+    pub(super) async fn set_aside(
+        &self,
+        lane: &Lane,
+        item: Item,
+        code: &str,
+        detail: &str,
+        until_ms: Option<u64>,
+    ) -> bool {
+        match self.stop(lane, &item, code, detail, until_ms).await {
+            Ok((record, stop)) => {
+                let outcome = if until_ms.is_some() {
+                    Outcome::Retry
+                } else {
+                    Outcome::Parked
+                };
+                self.tell(lane, &item, outcome, Some(code));
+                if until_ms.is_none() {
+                    tracing::warn!(subscription = %lane.order.id(), code, "A key is parked.");
+                }
+                lane.set_aside(item, record, stop);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(subscription = %lane.order.id(), %error, "A key could not be parked; its event stays in its lane.");
+                lane.put_back(item);
+                false
+            }
+        }
+    }
+
+    async fn stop(
+        &self,
+        lane: &Lane,
+        item: &Item,
+        code: &str,
+        detail: &str,
+        until_ms: Option<u64>,
+    ) -> Result<(Position, Stop), BrokerError> {
+        let key = item
+            .key
+            .as_ref()
+            .ok_or_else(|| BrokerError::Refused("an event without a key cannot be parked".to_owned()))?;
+        let record = match item.parked {
+            Some(record) => record,
+            None => self.park(lane, key, &item.logged, 0).await?,
+        };
+        let stop = Stop::at(item, code, detail, millis_now(), until_ms);
+        parked::write_stop(&*self.broker, &lane.order.key(), key, Some(&stop)).await?;
+        Ok((record, stop))
+    }
+
+    async fn park(
+        &self,
+        lane: &Lane,
+        key: &Key,
+        logged: &Logged,
+        edition: u64,
+    ) -> Result<Position, BrokerError> {
+        let entry = parked::entry(&lane.order.key(), key, logged, edition);
+        let appended = self.broker.append(&LogName::new(PARKED_LOG)?, entry).await?;
+        Ok(appended.position)
+    }
+
+    async fn bury_parked(&self, lane: &Lane, wanted: &Wanted, logged: Logged) {
+        let detail = "Its key was buried.".to_owned();
+        let item = wanted.item(logged);
+        match self.write_dead_letter(lane, &item, "SB-3023", &detail).await {
+            Ok(()) => {
+                lane.weigh(&item);
+                self.end(lane, item, Outcome::DeadLettered, Some("SB-3023"), Some(detail));
+            }
+            Err(error) => {
+                tracing::warn!(subscription = %lane.order.id(), %error, "A dead letter could not be written; the event stays parked.");
+                lane.not_fetched(wanted);
+            }
+        }
+    }
+
+    /// A parked key with its first events.
+    ///
+    /// # Errors
+    /// `SB-2021`, `SB-15xx`.
+    pub async fn parked_key(&self, lane: &Lane, id: &str) -> Result<(ParkedKey, Vec<Logged>), Refusal> {
+        let (shown, key, places) = lane.parked_key(id, SHOWN_MAX).ok_or_else(unknown)?;
+        let mut events = Vec::new();
+        for (position, record) in places {
+            events.extend(parked::fetch(&*self.broker, &key, position, record).await?);
+        }
+        Ok((shown, events))
+    }
+
+    /// Lets a key go on from its first event, with all attempts before it.
+    ///
+    /// # Errors
+    /// `SB-2021`, `SB-15xx`.
+    pub async fn resume_key(&self, lane: &Lane, id: &str) -> Result<Decided, Refusal> {
+        let (shown, key, _) = lane.parked_key(id, 0).ok_or_else(unknown)?;
+        parked::write_stop(&*self.broker, &lane.order.key(), &key, None).await?;
+        lane.set_stop(&key, None);
+        Ok(Decided {
+            key: shown.id,
+            events: shown.events,
+        })
+    }
+
+    /// Sends the first event of a key to the dead letters and lets the key go on.
+    ///
+    /// # Errors
+    /// `SB-2021`, `SB-2022` while that event is under way, `SB-15xx`.
+    pub async fn skip(&self, lane: &Lane, id: &str, by: &str) -> Result<Decided, Refusal> {
+        lane.parked_key(id, 0).ok_or_else(unknown)?;
+        let wanted = lane.claim(id).ok_or_else(moving)?;
+        let key = wanted.key.clone();
+        let detail = format!("Its key was parked; it was skipped by {by}.");
+        let fetched = parked::fetch(&*self.broker, &key, wanted.position, wanted.record).await;
+        let item = match fetched {
+            Ok(Some(logged)) => wanted.item(logged),
+            Ok(None) => {
+                lane.lost(&wanted);
+                return Err(Refusal::new("SB-1505", "The event is in no log any more."));
+            }
+            Err(error) => {
+                lane.not_fetched(&wanted);
+                return Err(error.into());
+            }
+        };
+        let done = match self.write_dead_letter(lane, &item, "SB-3023", &detail).await {
+            Ok(()) => parked::write_stop(&*self.broker, &lane.order.key(), &key, None).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            lane.not_fetched(&wanted);
+            return Err(error.into());
+        }
+        lane.set_stop(&key, None);
+        lane.weigh(&item);
+        self.end(lane, item, Outcome::DeadLettered, Some("SB-3023"), Some(detail));
+        Ok(Decided {
+            key: id.to_owned(),
+            events: 1,
+        })
+    }
+
+    /// Puts another event in the place of a key's first one and lets the key go on.
+    ///
+    /// # Errors
+    /// `SB-2021`, `SB-2022` while that event is under way, `SB-2023` when it has another identity, `SB-15xx`.
+    pub async fn edit(&self, lane: &Lane, id: &str, event: Event) -> Result<Decided, Refusal> {
+        lane.parked_key(id, 0).ok_or_else(unknown)?;
+        let wanted = lane.claim(id).ok_or_else(moving)?;
+        match self
+            .replace(lane, &wanted.key, (wanted.position, wanted.record), event)
+            .await
+        {
+            Ok(record) => {
+                lane.replaced(&wanted, record);
+                self.resume_key(lane, id)
+                    .await
+                    .map(|decided| Decided { events: 1, ..decided })
+            }
+            Err(refusal) => {
+                lane.not_fetched(&wanted);
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn replace(
+        &self,
+        lane: &Lane,
+        key: &Key,
+        (position, record): (Position, Position),
+        event: Event,
+    ) -> Result<Position, Refusal> {
+        let before = parked::fetch(&*self.broker, key, position, record).await?;
+        let before = before.ok_or_else(|| Refusal::new("SB-1505", "The event is in no log any more."))?;
+        let same = [
+            ("/id", before.event.id() == event.id()),
+            ("/source", before.event.source() == event.source()),
+            ("/type", before.event.ty() == event.ty()),
+        ];
+        if let Some((pointer, _)) = same.iter().find(|(_, same)| !same) {
+            return Err(
+                Refusal::new("SB-2023", "An edited event keeps its id, source and type.").at(*pointer),
+            );
+        }
+        let logged = Logged {
+            event: std::sync::Arc::new(event),
+            ..before
+        };
+        let edition = millis_now();
+        Ok(self.park(lane, key, &logged, edition).await?)
+    }
+
+    /// Sends all events that a key has now to the dead letters.
+    ///
+    /// # Errors
+    /// `SB-2021`, `SB-15xx`.
+    pub async fn bury_key(&self, lane: &Lane, id: &str, by: &str) -> Result<Decided, Refusal> {
+        let detail = format!("Its key is being buried by {by}.");
+        let (key, stop, events) = lane.burial(id, "SB-3023", &detail).ok_or_else(unknown)?;
+        parked::write_stop(&*self.broker, &lane.order.key(), &key, Some(&stop)).await?;
+        lane.set_stop(&key, Some(stop));
+        Ok(Decided {
+            key: id.to_owned(),
+            events,
+        })
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new("SB-2021", "The subscription has no such parked key.")
+}
+
+fn moving() -> Refusal {
+    Refusal::new(
+        "SB-2022",
+        "The key's first event is under way at this moment; its key is not parked.",
+    )
+}

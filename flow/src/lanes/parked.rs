@@ -1,0 +1,261 @@
+//! The log of parked events: the backlogs of keys that do not move on.
+//!
+//! *Promise*: what stands here was accepted, is on no other way to its subscription, and comes in order when its key goes
+//! on; no age removes it. *Why events and not positions*: somebody may take weeks to decide, and the publisher's log has
+//! an end. *Why beside it a cell for each key that was stopped*: attempts and reasons change, events do not.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use stadtbus_broker::{
+    Broker, BrokerError, CellWrite, Entry, LogName, Position, ReadFrom, ReadOptions, Record,
+};
+use stadtbus_event::PartnerId;
+
+use super::{
+    item::{AttemptNote, Item},
+    keys::Key,
+};
+use crate::log::{self, Logged, PARKED_LOG};
+
+/// The bucket of stops: `<partner>.<subscription>` for a subscription that may have parked events, and below it a cell
+/// for each key that was stopped.
+const STOPS: &str = "STOPS";
+/// Header of a record: log and position of the event, then source and key in base64.
+const PLACE: &str = "sb-parked";
+/// How long the broker may be silent while what is parked is read.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// Why a key does not move on, and what is remembered of its first event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Position of the event that stopped it.
+    pub position: Position,
+    /// When it goes on by itself, in milliseconds since 1970; never, where it is parked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
+    /// All up to this position goes to the dead letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bury_to: Option<Position>,
+    /// Attempts made at its first event.
+    pub attempts: u32,
+    /// The last attempts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<AttemptNote>,
+    /// Code of the reason.
+    pub code: String,
+    /// The reason in words, without payload.
+    pub detail: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+    #[serde(skip)]
+    over: bool,
+}
+
+impl Stop {
+    /// A stop at `item`.
+    #[must_use]
+    pub fn at(item: &Item, code: &str, detail: &str, now_ms: u64, until_ms: Option<u64>) -> Self {
+        Self {
+            until_ms,
+            attempts: item.attempts,
+            notes: item.notes.clone(),
+            code: code.to_owned(),
+            detail: detail.to_owned(),
+            ..Self::new(item.logged.position, now_ms)
+        }
+    }
+
+    /// A stop at a position, about which nothing is remembered.
+    #[must_use]
+    pub fn new(position: Position, now_ms: u64) -> Self {
+        Self {
+            position,
+            until_ms: None,
+            bury_to: None,
+            attempts: 0,
+            notes: Vec::new(),
+            code: String::new(),
+            detail: String::new(),
+            since_ms: now_ms,
+            over: false,
+        }
+    }
+
+    /// Whether its key moves all the same: its time has come, or its events are being buried.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.over || self.bury_to.is_some()
+    }
+
+    /// Its time has come.
+    pub(super) fn is_over(&mut self) {
+        self.over = true;
+    }
+
+    /// Whether its time had come.
+    pub(super) fn was_waited_for(&self) -> bool {
+        self.over
+    }
+}
+
+/// What was parked of one subscription.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    /// Key, position of the event, position of the record; in the order of the records.
+    pub(super) records: Vec<(Key, Position, Position)>,
+    /// By the id of the key.
+    pub(super) stops: Vec<(String, Stop)>,
+}
+
+fn subject(lane: &str, key: &Key) -> String {
+    format!("parked.{lane}.{}", key.id())
+}
+
+fn cell(lane: &str, key: &Key) -> String {
+    format!("{lane}.{}", key.id())
+}
+
+/// The entry for an event. `edition` tells a changed event from the first.
+pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged, edition: u64) -> Entry {
+    let mut entry = log::encode(&logged.provenance.partner, &logged.event, &logged.provenance);
+    entry.subject = subject(lane, key);
+    let place = format!(
+        "{} {} {} {}",
+        logged.log,
+        logged.position,
+        STANDARD.encode(key.source()),
+        STANDARD.encode(key.value())
+    );
+    entry.headers.push((PLACE.to_owned(), place));
+    entry.message_id = Some(format!("{lane}.{}.{}.{edition}", logged.log, logged.position));
+    entry
+}
+
+fn place(record: &Record) -> Option<(Key, Position)> {
+    let (_, place) = record.headers.iter().find(|(name, _)| name == PLACE)?;
+    let mut parts = place.split(' ');
+    let log = LogName::new(parts.next()?).ok()?;
+    let position = parts.next()?.parse().ok()?;
+    let mut text = || String::from_utf8(STANDARD.decode(parts.next()?).ok()?).ok();
+    let (source, value) = (text()?, text()?);
+    Some((Key::new(log, &source, &value), position))
+}
+
+/// The event of a record.
+fn event(mut record: Record) -> Option<Logged> {
+    let (key, position) = place(&record)?;
+    let publisher = key.log().as_str().strip_prefix("LOG_")?.to_ascii_lowercase();
+    let publisher = PartnerId::parse(&publisher).ok()?;
+    record.headers.retain(|(name, _)| name != PLACE);
+    record.subject = format!("log.{publisher}.parked");
+    record.position = position;
+    record.log = key.log().clone();
+    log::decode(record).ok()
+}
+
+/// Reads an event that was parked; from its own log, should its record be gone.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(crate) async fn fetch(
+    broker: &dyn Broker,
+    key: &Key,
+    position: Position,
+    record: Position,
+) -> Result<Option<Logged>, BrokerError> {
+    let parked = broker.get(&LogName::new(PARKED_LOG)?, record).await?;
+    if let Some(logged) = parked.and_then(event) {
+        return Ok(Some(logged));
+    }
+    let first = broker.get(key.log(), position).await?;
+    Ok(first.and_then(|record| log::decode(record).ok()))
+}
+
+/// Writes why a key was stopped, or forgets it.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(crate) async fn write_stop(
+    broker: &dyn Broker,
+    lane: &str,
+    key: &Key,
+    stop: Option<&Stop>,
+) -> Result<(), BrokerError> {
+    let key = cell(lane, key);
+    let write = match stop {
+        None => CellWrite::delete(key),
+        Some(stop) => {
+            let value = serde_json::to_vec(stop).map_err(|error| BrokerError::Refused(error.to_string()))?;
+            CellWrite::put(key, value)
+        }
+    };
+    broker.cells(STOPS).await?.write(write).await?;
+    Ok(())
+}
+
+/// What was parked of a subscription. `ordered` says whether it asks for order now; of one that does not, something may
+/// be left all the same.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(super) async fn load(broker: &dyn Broker, lane: &str, ordered: bool) -> Result<Backlog, BrokerError> {
+    let cells = broker.cells(STOPS).await?;
+    let known = cells.get(lane).await?.is_some();
+    if !ordered && !known {
+        return Ok(Backlog::default());
+    }
+    if !known {
+        cells.write(CellWrite::put(lane, "1")).await?;
+    }
+    let records = records(broker, lane).await?;
+    if !ordered && records.is_empty() {
+        cells.write(CellWrite::delete(lane)).await?;
+    }
+    let prefix = format!("{lane}.");
+    let stops = cells.list(&prefix).await?;
+    let read = |cell: stadtbus_broker::Cell| {
+        let id = cell.key.strip_prefix(&prefix)?.to_owned();
+        Some((id, serde_json::from_slice(&cell.value).ok()?))
+    };
+    Ok(Backlog {
+        records,
+        stops: stops.into_iter().filter_map(read).collect(),
+    })
+}
+
+/// All records of a subscription. Where they end is marked by a record of our own: behind it nobody of an earlier life
+/// has written.
+async fn records(broker: &dyn Broker, lane: &str) -> Result<Vec<(Key, Position, Position)>, BrokerError> {
+    let log = LogName::new(PARKED_LOG)?;
+    let mark = broker
+        .append(&log, Entry::new(format!("parked.{lane}.end"), ""))
+        .await?
+        .position;
+    let first = broker.state(&log).await?.first;
+    let options = ReadOptions {
+        from: ReadFrom::Position(first),
+        subject: Some(format!("parked.{lane}.>")),
+        headers_only: true,
+    };
+    let mut stream = broker.read(&log, options).await?;
+    let mut records = Vec::new();
+    loop {
+        let silent = || BrokerError::Unavailable("what is parked could not be read to its end".to_owned());
+        let next = tokio::time::timeout(SILENCE_MAX, stream.next()).await;
+        let record = next.map_err(|_| silent())?.ok_or_else(silent)?;
+        if record.position >= mark {
+            break;
+        }
+        if let Some((key, position)) = place(&record) {
+            records.push((key, position, record.position));
+        } else if record.subject.ends_with(".end") {
+            // Of a life that ended before it could remove it.
+            broker.remove(&log, record.position).await?;
+        }
+    }
+    broker.remove(&log, mark).await?;
+    Ok(records)
+}

@@ -1,0 +1,180 @@
+//! What a lane holds, behind its lock.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
+    time::Duration,
+};
+
+use stadtbus_broker::{LogName, Position};
+use tokio::time::Instant;
+
+use super::{
+    breaker::Breaker,
+    cursor::{Cursor, Marks},
+    item::{Item, Outcome, Waiting},
+    keys::Keys,
+    lane::{Hang, Pause},
+    pace::Pace,
+    settled::Fact,
+    watch::Watch,
+};
+use crate::{clock, deliver::pull::Leases};
+
+/// What a lane holds. Everything open is in exactly one place of it, or carried.
+pub(super) struct State {
+    pub(super) queue: VecDeque<Item>,
+    /// Transformed and waiting for a pull or a live stream.
+    pub(super) ready: VecDeque<Item>,
+    pub(super) waiting: BinaryHeap<Waiting>,
+    /// Nothing is taken before: the first of the queue has to wait, and what follows must not pass it.
+    pub(super) held_until: Option<Instant>,
+    pub(super) leases: Leases<Item>,
+    /// How fast the receiver wants to be delivered to, if it says.
+    pub(super) pace: Option<Pace>,
+    pub(super) breaker: Breaker,
+    /// What may not go yet, because an earlier event of its key is under way.
+    pub(super) keys: Keys,
+    /// Whether receivers take events as they are, without a runner that prepares them.
+    pub(super) ready_at_once: bool,
+    /// Events that were fetched from the log of parked events.
+    pub(super) fetched: usize,
+    /// Records there whose events are settled.
+    pub(super) park_done: Vec<Position>,
+    /// Nothing is moved there or fetched before: the broker refused.
+    pub(super) keep_after: Option<Instant>,
+    pub(super) bytes: usize,
+    pub(super) carried: usize,
+    pub(super) hangs: BTreeMap<LogName, (Cursor, Hang)>,
+    pub(super) due_open: BTreeSet<Position>,
+    pub(super) due_done: Vec<Position>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) paused: Option<Pause>,
+    pub(super) revision: Option<u64>,
+    pub(super) written: Marks,
+    pub(super) watch: Watch,
+    pub(super) dirty: bool,
+}
+
+impl State {
+    pub(super) fn empty(leases_max: usize, key_share: usize) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            ready: VecDeque::new(),
+            waiting: BinaryHeap::new(),
+            held_until: None,
+            leases: Leases::new(leases_max),
+            pace: None,
+            breaker: Breaker::new(0, Duration::ZERO, Duration::ZERO),
+            keys: Keys::with_share(key_share),
+            ready_at_once: false,
+            fetched: 0,
+            park_done: Vec::new(),
+            keep_after: None,
+            bytes: 0,
+            carried: 0,
+            hangs: BTreeMap::new(),
+            due_open: BTreeSet::new(),
+            due_done: Vec::new(),
+            facts: Vec::new(),
+            paused: None,
+            revision: None,
+            written: Marks::default(),
+            watch: Watch::default(),
+            dirty: false,
+        }
+    }
+
+    /// How many attempts may begin now, `most` at most.
+    pub(super) fn paced(&self, most: usize, now: Instant) -> usize {
+        let most = self.breaker.room(most, now);
+        self.pace.as_ref().map_or(most, |pace| pace.room(most, now))
+    }
+
+    /// So many began.
+    pub(super) fn begun(&mut self, count: usize, now: Instant) {
+        self.breaker.begun(count);
+        if count > 0
+            && let Some(pace) = &mut self.pace
+        {
+            pace.spend(count, now);
+        }
+    }
+
+    /// When an attempt may begin that waits for nothing but the pace.
+    pub(super) fn next_pace(&self) -> Option<Instant> {
+        let waits = !self.queue.is_empty() || !self.ready.is_empty() || !self.waiting.is_empty();
+        self.pace.as_ref().filter(|_| waits).and_then(Pace::next)
+    }
+
+    pub(super) fn occupied(&self) -> usize {
+        self.queue.len()
+            + self.ready.len()
+            + self.waiting.len()
+            + self.leases.len()
+            + self.keys.held()
+            + self.carried
+    }
+
+    pub(super) fn enqueue(&mut self, item: Item) {
+        self.dirty = true;
+        if let Some(item) = self.keys.enter(item) {
+            self.may_go(item);
+        }
+    }
+
+    pub(super) fn may_go(&mut self, item: Item) {
+        if self.ready_at_once {
+            self.ready.push_back(item)
+        } else {
+            self.queue.push_back(item)
+        }
+    }
+
+    /// Before every event that came after it in its log.
+    pub(super) fn return_in_order(&mut self, item: Item) {
+        let earlier = |queued: &Item| {
+            queued.logged.log == item.logged.log && queued.logged.position < item.logged.position
+        };
+        let place = self.queue.iter().rposition(earlier).map_or(0, |last| last + 1);
+        self.queue.insert(place, item);
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        item: Item,
+        outcome: Outcome,
+        code: Option<&str>,
+        detail: Option<String>,
+    ) {
+        self.bytes = self.bytes.saturating_sub(item.size_bytes());
+        self.dirty = true;
+        match (item.due, item.parked) {
+            (Some(due), _) => {
+                self.due_open.remove(&due);
+                self.due_done.push(due);
+            }
+            (None, Some(record)) => {
+                self.fetched = self.fetched.saturating_sub(1);
+                self.park_done.push(record);
+            }
+            (None, None) => {
+                if let Some((cursor, _)) = self.hangs.get_mut(&item.logged.log) {
+                    cursor.settle(item.logged.position);
+                }
+            }
+        }
+        if let Some(next) = self.keys.leave(&item) {
+            self.may_go(next);
+        }
+        self.facts.push(Fact {
+            log: item.logged.log.clone(),
+            position: item.logged.position,
+            outcome,
+            at_ms: clock::millis_now(),
+            attempts: item.attempts,
+            code: code.map(Box::from),
+            detail: detail.map(String::into_boxed_str),
+            notes: item.notes.into_boxed_slice(),
+        });
+    }
+}
