@@ -228,7 +228,7 @@ impl Broker for MemoryBroker {
             let now = self.shared.clock.now();
             let mut store = self.shared.store();
             let (found, _) = store.log(log, now)?;
-            (found.start(options.from), found.changed.subscribe())
+            (found.start(options.from), found.changed.listen())
         };
         Ok(read::read(
             Arc::clone(&self.shared),
@@ -310,5 +310,6 @@ impl Broker for MemoryBroker {
     async fn close(&self) {
         self.shared.closed.send_replace(true);
         self.shared.health.send_replace(Health::Down("closed".to_owned()));
+        self.shared.trouble.raise();
     }
 }

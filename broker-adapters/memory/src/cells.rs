@@ -12,9 +12,15 @@ use futures_util::stream;
 use stadtbus_broker::{
     BrokerError, Cell, CellChange, CellStream, CellWrite, Cells, Expect, WRITE_ALL_MAX, check_cell_key,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
-use crate::{clock::Now, faults::Fate, read::Waiting, state::Shared};
+use crate::{
+    clock::Now,
+    faults::Fate,
+    read::Waiting,
+    signal::{Listener, Signal},
+    state::Shared,
+};
 
 /// How long a deletion is remembered for watchers that have not seen it.
 const DELETION_KEPT: Duration = Duration::from_secs(60 * 60);
@@ -33,7 +39,7 @@ pub(crate) struct Bucket {
     by_revision: BTreeMap<u64, String>,
     ends: BTreeSet<(Instant, String)>,
     revision: u64,
-    pub(crate) changed: watch::Sender<u64>,
+    pub(crate) changed: Signal,
 }
 
 fn weight(key: &str, value: Option<&Bytes>) -> u64 {
@@ -47,7 +53,7 @@ impl Bucket {
             by_revision: BTreeMap::new(),
             ends: BTreeSet::new(),
             revision: 0,
-            changed: watch::Sender::new(0),
+            changed: Signal::default(),
         }
     }
 
@@ -99,7 +105,7 @@ impl Bucket {
         if let Some(at) = ends {
             self.ends.insert((at, key.to_owned()));
         }
-        self.changed.send_replace(self.revision);
+        self.changed.raise();
         (self.revision, freed)
     }
 
@@ -259,7 +265,7 @@ impl Cells for MemoryCells {
 
     async fn watch(&self, prefix: &str) -> Result<CellStream, BrokerError> {
         let (present, revision, changed) =
-            self.with(|bucket| (bucket.list(prefix), bucket.revision, bucket.changed.subscribe()))?;
+            self.with(|bucket| (bucket.list(prefix), bucket.revision, bucket.changed.listen()))?;
         let mut ready: VecDeque<CellChange> = present.into_iter().map(CellChange::Put).collect();
         ready.push_back(CellChange::Level);
         let watcher = Watcher {
@@ -284,7 +290,7 @@ struct Watcher {
     prefix: String,
     revision: u64,
     ready: VecDeque<CellChange>,
-    changed: watch::Receiver<u64>,
+    changed: Listener,
     waiting: Waiting,
 }
 
@@ -297,7 +303,7 @@ impl Watcher {
             if let Some(change) = self.ready.pop_front() {
                 return Some(change);
             }
-            self.changed.borrow_and_update();
+            self.changed.catch_up();
             let mut due = None;
             if self.shared.up().is_ok() {
                 let now = self.shared.clock.now();

@@ -16,6 +16,7 @@ mod clock;
 mod faults;
 mod log;
 mod read;
+mod signal;
 mod state;
 
 pub use broker::{MemoryBroker, Options};

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use stadtbus_broker::{
     Appended, BrokerError, Entry, LogSpec, LogState, Position, ReadFrom, ReadOptions, Record, subject,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
-use crate::clock::Now;
+use crate::{clock::Now, signal::Signal};
 
 /// What a record weighs besides its parts.
 const RECORD_OVERHEAD_BYTES: u64 = 64;
@@ -41,8 +41,8 @@ pub(crate) struct Log {
     ids: HashMap<String, Position>,
     ids_by_age: VecDeque<(Instant, String)>,
     schedules: HashMap<String, Schedule>,
-    /// Told after every change; carries the last position.
-    pub(crate) changed: watch::Sender<Position>,
+    /// Raised after every change.
+    pub(crate) changed: Signal,
 }
 
 /// The next moment at which something happens by itself, and by how many bytes the log changed.
@@ -62,7 +62,7 @@ impl Log {
             ids: HashMap::new(),
             ids_by_age: VecDeque::new(),
             schedules: HashMap::new(),
-            changed: watch::Sender::new(0),
+            changed: Signal::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Log {
                 weight,
             },
         );
-        self.changed.send_replace(self.last);
+        self.changed.raise();
         self.last
     }
 

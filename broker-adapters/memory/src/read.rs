@@ -3,10 +3,10 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::stream;
-use stadtbus_broker::{Health, LogName, Position, ReadOptions, Record, RecordStream};
+use stadtbus_broker::{LogName, Position, ReadOptions, Record, RecordStream};
 use tokio::{sync::watch, time::Instant};
 
-use crate::state::Shared;
+use crate::{signal::Listener, state::Shared};
 
 const PORTION_MAX: usize = 256;
 
@@ -16,20 +16,20 @@ struct Reader {
     options: ReadOptions,
     next: Position,
     portion: VecDeque<Record>,
-    changed: watch::Receiver<Position>,
+    changed: Listener,
     waiting: Waiting,
 }
 
 /// What a reader or watcher waits on besides its own source.
 pub(crate) struct Waiting {
-    health: watch::Receiver<Health>,
+    trouble: Listener,
     closed: watch::Receiver<bool>,
 }
 
 impl Waiting {
     pub(crate) fn on(shared: &Shared) -> Self {
         Self {
-            health: shared.health.subscribe(),
+            trouble: shared.trouble.listen(),
             closed: shared.closed.subscribe(),
         }
     }
@@ -39,7 +39,7 @@ impl Waiting {
     }
 
     /// Until the source changes, the broker comes back, something is due, or it is closed (then `false`).
-    pub(crate) async fn wait<T>(&mut self, source: &mut watch::Receiver<T>, due: Option<Instant>) -> bool {
+    pub(crate) async fn wait(&mut self, source: &mut Listener, due: Option<Instant>) -> bool {
         let due = async {
             match due {
                 Some(due) => tokio::time::sleep_until(due).await,
@@ -48,11 +48,11 @@ impl Waiting {
         };
         tokio::select! {
             biased;
-            changed = source.changed() => changed.is_ok(),
-            changed = self.health.changed() => changed.is_ok(),
-            _ = self.closed.wait_for(|closed| *closed) => false,
-            () = due => true,
+            () = source.changed() => {}
+            () = self.trouble.changed() => {}
+            () = due => {}
         }
+        !self.closed()
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn read(
     log: LogName,
     options: ReadOptions,
     next: Position,
-    changed: watch::Receiver<Position>,
+    changed: Listener,
 ) -> RecordStream {
     let waiting = Waiting::on(&shared);
     let reader = Reader {
@@ -88,7 +88,7 @@ impl Reader {
             if let Some(record) = self.portion.pop_front() {
                 return Some(record);
             }
-            self.changed.borrow_and_update();
+            self.changed.catch_up();
             let mut due = None;
             if self.shared.up().is_ok() {
                 due = self.fill()?;

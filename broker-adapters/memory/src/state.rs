@@ -16,6 +16,7 @@ use crate::{
     clock::{Clock, Now},
     faults::{Dice, Faults},
     log::Log,
+    signal::Signal,
 };
 
 /// What is stored.
@@ -67,6 +68,8 @@ pub(crate) struct Shared {
     store: Mutex<Store>,
     dice: Mutex<Dice>,
     pub(crate) health: watch::Sender<Health>,
+    /// Raised whenever the broker goes, comes back or is closed.
+    pub(crate) trouble: Signal,
     pub(crate) closed: watch::Sender<bool>,
     pub(crate) clock: Clock,
     pub(crate) options: Options,
@@ -78,6 +81,7 @@ impl Shared {
             store: Mutex::default(),
             dice: Mutex::new(Dice::new(options.seed)),
             health: watch::Sender::new(Health::Up),
+            trouble: Signal::default(),
             closed: watch::Sender::new(false),
             clock: Clock::start(options.started),
             options,
@@ -106,6 +110,7 @@ impl Shared {
                 *now = health;
                 changes
             });
+            self.trouble.raise();
         }
     }
 
