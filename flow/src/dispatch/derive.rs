@@ -31,7 +31,7 @@ type Changes = BTreeMap<String, Held>;
 
 impl Dispatcher {
     /// Transform → log → state → settle, for a whole group of events.
-    pub(super) async fn derive(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
+    pub(super) async fn derive(&self, lane: &Lane, city: &LiveCity, mut items: Vec<Item>) {
         let Some(plugin) = &lane.order.transform else {
             return;
         };
@@ -52,6 +52,7 @@ impl Dispatcher {
             .flat_map(Derived::events)
             .cloned()
             .collect();
+        items.iter_mut().for_each(|item| item.begun = true);
         let mut written = self
             .log
             .append_all(lane.order.partner(), &outputs)

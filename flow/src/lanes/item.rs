@@ -39,6 +39,9 @@ pub struct Item {
     pub attempts: u32,
     /// The last attempts.
     pub notes: Vec<AttemptNote>,
+    /// Its outputs may stand in a log already: then it may not expire any more, or the state of its plugin would not know
+    /// what was published.
+    pub(crate) begun: bool,
     /// When the event entered the lane, for the age that operators watch.
     pub entered: SystemTime,
 }
@@ -54,6 +57,7 @@ impl Item {
             parked: None,
             attempts: 0,
             notes: Vec::new(),
+            begun: false,
             entered: clock::now(),
         }
     }
@@ -68,6 +72,9 @@ impl Item {
 
     /// Whether the `expirytime` of its event has passed: then it is never delivered.
     pub(crate) fn has_expired(&self) -> bool {
+        if self.begun {
+            return false;
+        }
         let now = jiff::Timestamp::try_from(clock::now());
         matches!((ExpiryTime::of(&self.logged.event), now), (Ok(Some(expiry)), Ok(now)) if expiry.has_passed(now))
     }
