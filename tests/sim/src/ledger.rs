@@ -153,7 +153,8 @@ impl Ledger {
         if !named || payload::data(self.seed, number).as_bytes() != report.data {
             self.corrupted.insert(shown);
         }
-        if let Some(delivery) = report.delivery {
+        // A derived event that was published again after the broker forgot the first stands elsewhere.
+        if let Some(delivery) = report.delivery.filter(|_| !derived) {
             let key = ((*subscription).to_owned(), (*id).to_owned());
             let first = self.deliveries.entry(key).or_insert_with(|| delivery.to_owned());
             if first != delivery {
