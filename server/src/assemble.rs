@@ -9,11 +9,12 @@ use std::{
 use http::HeaderValue;
 use stadtbus_broker::{Broker, Health};
 use stadtbus_flow::{
-    Limits,
+    Limits, Refusal,
     accept::Acceptor,
     authenticate::{Issuer, SignatureAlgorithm, TrustedIssuer, TrustedKey, Verifier, VerifierConfig},
     city::Cities,
     deliver::{
+        consents::Consents,
         credential::Keeper,
         egress::{Egress, EgressConfig},
         secrets::Secrets,
@@ -48,6 +49,7 @@ pub struct Bus {
     pub(crate) cities: Arc<Cities>,
     pub(crate) egress: Arc<Egress>,
     pub(crate) secrets: Arc<Secrets>,
+    pub(crate) consents: Option<Arc<Consents>>,
     pub(crate) acceptor: Acceptor,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) lanes: Arc<Lanes>,
@@ -76,20 +78,16 @@ impl Bus {
         });
         // Before anything writes: what was lost while nobody looked must not be hidden by what comes.
         let (broker, witness) = witnessed(&config, broker, &facts).await?;
-        let egress_config = EgressConfig {
-            own: own_addresses(&config, address).await,
-            ..EgressConfig::default()
-        };
-        let egress = Arc::new(
-            Egress::new(egress_config).map_err(|error| StartError::new(error.code(), error.to_string()))?,
-        );
+        let egress = egress(own_addresses(&config, address).await)?;
         let (keeper, keys) = (keeper(&config)?, signing_keys(&config)?);
         let secrets = Arc::new(Secrets::new(Arc::clone(&broker), keeper.clone(), keys));
+        let consents = consents(&config, &broker, keeper.as_ref());
         let cities = cities(&config, &broker, &egress, keeper).await?;
         let log = LogWriter::new(Arc::clone(&broker));
         let webhook = Webhook::new(Arc::clone(&egress))
             .with_origin(origin(&config, address)?)
-            .with_secrets(Arc::clone(&secrets));
+            .with_secrets(Arc::clone(&secrets))
+            .with_consents(consents.clone());
         let dispatcher = Arc::new(Dispatcher::new(
             Arc::clone(&broker),
             log.clone(),
@@ -122,6 +120,7 @@ impl Bus {
             cities,
             egress,
             secrets,
+            consents,
             acceptor,
             dispatcher,
             lanes,
@@ -135,12 +134,15 @@ impl Bus {
         Ok(bus)
     }
 
-    /// Knows all secrets before anything is delivered, and follows their changes.
+    /// Knows all secrets and consents before anything is delivered, and follows their changes.
     async fn load_secrets(&self) -> Result<(), StartError> {
-        self.secrets
-            .load()
-            .await
-            .map_err(|refusal| StartError::new(refusal.code, refusal.detail))?;
+        let unread = |refusal: Refusal| StartError::new(refusal.code, refusal.detail);
+        self.secrets.load().await.map_err(unread)?;
+        if let Some(consents) = &self.consents {
+            consents.load().await.map_err(unread)?;
+            let consents = Arc::clone(consents);
+            self.keep(tokio::spawn(async move { consents.follow().await }));
+        }
         let secrets = Arc::clone(&self.secrets);
         self.keep(tokio::spawn(async move { secrets.follow().await }));
         Ok(())
@@ -362,4 +364,31 @@ fn signing_keys(config: &Config) -> Result<SigningKeys, StartError> {
     let unusable = |why: String| StartError::new("SB-1010", format!("{}: {why}", path.display()));
     let pem = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
     SigningKeys::from_pem(&pem).map_err(|why| unusable(why.to_owned()))
+}
+
+/// The one way out; never to these addresses.
+fn egress(own: Vec<SocketAddr>) -> Result<Arc<Egress>, StartError> {
+    let config = EgressConfig {
+        own,
+        ..EgressConfig::default()
+    };
+    let door = Egress::new(config).map_err(|error| StartError::new(error.code(), error.to_string()))?;
+    Ok(Arc::new(door))
+}
+
+/// Consents by callback need an address for receivers to call, and a key that makes it hard to guess.
+fn consents(
+    config: &Config,
+    broker: &Arc<dyn Broker>,
+    keeper: Option<&Arc<Keeper>>,
+) -> Option<Arc<Consents>> {
+    if config.webhook_callback.is_empty() {
+        return None;
+    }
+    let Some(keeper) = keeper else {
+        tracing::warn!("webhook_callback is set, but credentials.key_file is not: no callback is offered.");
+        return None;
+    };
+    let consents = Consents::new(Arc::clone(broker), Arc::clone(keeper), &config.webhook_callback);
+    Some(Arc::new(consents))
 }

@@ -40,6 +40,7 @@ pub struct Config {
     pub listen: String,
     pub advertise: String,
     pub webhook_origin: String,
+    pub webhook_callback: String,
     pub query_tokens: bool,
     pub accept: bool,
     pub dispatch: bool,
@@ -181,11 +182,23 @@ impl Config {
             .limits
             .check()
             .map_err(|detail| ConfigError::new("SB-1002", detail))?;
+        if !is_public_address(&config.webhook_callback) {
+            return Err(ConfigError::new(
+                "SB-1002",
+                "webhook_callback must be an https URL, or http on loopback, without query",
+            ));
+        }
         if ![1, 3, 5].contains(&config.broker.replicas) {
             return Err(ConfigError::new("SB-1002", "broker.replicas must be 1, 3 or 5"));
         }
         Ok(config)
     }
+}
+
+/// Whether receivers may be told to call it: never over a network in clear text.
+fn is_public_address(url: &str) -> bool {
+    let secure = url.starts_with("https://") || url.starts_with("http://127.0.0.1:");
+    url.is_empty() || secure && url.parse::<http::Uri>().is_ok_and(|uri| uri.query().is_none())
 }
 
 /// Puts `over` onto `base`; a key that the defaults do not have is refused.
@@ -287,6 +300,7 @@ mod tests {
             ("[limits]\nhops_max = \"3\"", "SB-1002", "integer"),
             ("[broker]\nreplicas = 2", "SB-1002", "1, 3 or 5"),
             ("[broker]\nkind = \"kafka\"", "SB-1002", "kafka"),
+            ("webhook_callback = \"http://bus.example\"", "SB-1002", "https"),
             ("listen = ", "SB-1002", ""),
         ] {
             let error = load(text).unwrap_err();

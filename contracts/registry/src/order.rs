@@ -18,7 +18,9 @@ use std::time::SystemTime;
 
 use stadtbus_event::{PartnerId, SubscriptionId};
 
-pub use credential::{CREDENTIAL_BYTES_MAX, Given, SinkCredential};
+pub use credential::{
+    CERTIFICATE_BYTES_MAX, CREDENTIAL_BYTES_MAX, ClientCertificate, ClientCredentials, Given, SinkCredential,
+};
 pub use shown::{Config, Representation};
 
 use crate::check;

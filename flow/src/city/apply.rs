@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Refusal, clock,
-    deliver::secrets::SECRETS,
+    deliver::{consents::CONSENTS, secrets::SECRETS},
     lanes::{
         cursor::{Mark, Marks},
         ledger::CURSORS,
@@ -271,9 +271,9 @@ impl Cities {
         Ok(())
     }
 
-    /// Cursors, starts, pauses and secrets of subscriptions that are gone: a later one of the same name begins anew.
+    /// Cursors, starts, pauses, secrets and consents of subscriptions that are gone: a later one of the same name begins anew.
     async fn forget_removed(&self, next: &LiveCity) -> Result<(), Refusal> {
-        for bucket in [CURSORS, starts::STARTS, pauses::PAUSES, SECRETS] {
+        for bucket in [CURSORS, starts::STARTS, pauses::PAUSES, SECRETS, CONSENTS] {
             let cells = self.broker.cells(bucket).await?;
             for cell in cells.list("").await? {
                 if !next.orders.iter().any(|order| order.key() == cell.key) {

@@ -6,7 +6,13 @@ use stadtbus_contracts::{Registry, Sink, Subscription, Webhook};
 
 use crate::{
     Refusal,
-    deliver::{credential::Keeper, egress::EgressError, retry::RetryPolicy, webhook::WebhookTarget},
+    deliver::{
+        credential::{Keeper, Kept, Opened},
+        egress::{EgressError, Identity},
+        grant::Grant,
+        retry::RetryPolicy,
+        webhook::WebhookTarget,
+    },
     route::Rule,
     transform::Transform,
 };
@@ -130,16 +136,34 @@ fn target(
     subscription: &Subscription,
     keeper: Option<&Keeper>,
 ) -> Result<Option<WebhookTarget>, EgressError> {
-    let authorization = match &sink.credential {
-        None => None,
+    let (authorization, kept) = match &sink.credential {
+        None => (None, None),
         Some(sealed) => {
             match keeper.and_then(|keeper| keeper.open(sealed, &subscription.subscription, &sink.url)) {
-                Some(authorization) => Some(authorization),
+                Some(Opened::Shown(authorization)) => (Some(authorization), None),
+                Some(Opened::Kept(kept)) => (None, Some(kept)),
                 None => return Ok(None),
             }
         }
     };
     let target = WebhookTarget::new(sink, &subscription.delivery, authorization.as_deref())?;
+    let target = match kept {
+        None => target,
+        // It was looked at when it was ordered; should it not do any more, only this subscription stands still.
+        Some(Kept::Client(client)) => {
+            let scope = client.scope.as_deref();
+            match Grant::new(&client.endpoint, &client.id, &client.secret, scope) {
+                Ok(grant) => target.granted(Arc::new(grant)),
+                Err(_) => return Ok(None),
+            }
+        }
+        Some(Kept::Certificate(shown)) => {
+            match Identity::from_pem(&shown.certificate, &shown.key, shown.authority.as_deref()) {
+                Ok(identity) => target.shown(Arc::new(identity)),
+                Err(_) => return Ok(None),
+            }
+        }
+    };
     let key = format!("{}.{}", subscription.partner, subscription.subscription);
-    Ok(Some(target.signed_for(&key)))
+    Ok(Some(target.of_subscription(&key)))
 }

@@ -4,10 +4,20 @@
 //! address it was given for, so that it opens for no other subscription and goes to no other receiver. *Refuses*: to
 //! keep anything without a key. *Why here*: only a delivery needs the clear text, and it exists nowhere else.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    hmac,
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stadtbus_contracts::{SealedCredential, order::SinkCredential};
+use stadtbus_contracts::{
+    SealedCredential,
+    order::{ClientCertificate, ClientCredentials, SinkCredential},
+};
 use stadtbus_event::SubscriptionId;
 
 use crate::written::hex;
@@ -16,20 +26,50 @@ use crate::written::hex;
 const KEY_BYTES: usize = 32;
 /// Bytes of a nonce, which stands before the sealed text.
 const NONCE_BYTES: usize = 12;
+/// Names the use of the keys that prove.
+const PROOFS: &[u8] = b"stadtbus proofs";
 /// Most keys in a file: the one in use, and those that came before it.
 const KEYS_MAX: usize = 8;
 
 /// The keys of a bus: the first seals, all open.
 pub struct Keeper {
-    keys: Vec<(String, RandomizedNonceKey)>,
+    keys: Vec<Key>,
+}
+
+struct Key {
+    id: String,
+    seal: RandomizedNonceKey,
+    /// Made of the same key for another use, so that neither use weakens the other.
+    proof: hmac::Key,
 }
 
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()
-            .entries(self.keys.iter().map(|(id, _)| id))
+            .entries(self.keys.iter().map(|key| &key.id))
             .finish()
     }
+}
+
+/// A credential in clear, for the delivery that needs it.
+#[derive(PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Opened {
+    /// The value of `Authorization`.
+    Shown(String),
+    /// More than a header field's value.
+    Kept(Kept),
+}
+
+/// What is kept as a document.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Debug))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kept {
+    /// What a token is fetched by.
+    Client(ClientCredentials),
+    /// What the bus shows itself by.
+    Certificate(ClientCertificate),
 }
 
 impl Keeper {
@@ -53,9 +93,11 @@ impl Keeper {
                 .ok()
                 .filter(|bytes| bytes.len() == KEY_BYTES);
             let bytes = bytes.ok_or("each line is 32 bytes in base64")?;
-            let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| "a key cannot be used")?;
+            let seal = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| "a key cannot be used")?;
             let id = hex(&Sha256::digest(&bytes)).chars().take(16).collect();
-            Ok((id, key))
+            let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), PROOFS);
+            let proof = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+            Ok(Key { id, seal, proof })
         };
         Ok(Self {
             keys: lines.iter().map(key).collect::<Result<_, &'static str>>()?,
@@ -72,10 +114,14 @@ impl Keeper {
         subscription: &SubscriptionId,
         url: &str,
     ) -> Result<SealedCredential, &'static str> {
-        self.seal_text(
-            authorization(credential).into_bytes(),
-            &bound_to(subscription, url),
-        )
+        let written = |kept: &Kept| serde_json::to_string(kept).map_err(|_| "it cannot be written");
+        let text = match credential {
+            SinkCredential::Token(token) => bearer(token),
+            SinkCredential::Plain { identifier, secret } => basic(identifier, secret),
+            SinkCredential::Client(client) => written(&Kept::Client(client.clone()))?,
+            SinkCredential::Certificate(shown) => written(&Kept::Certificate(shown.clone()))?,
+        };
+        self.seal_text(text.into_bytes(), &bound_to(subscription, url))
     }
 
     /// Seals a text; it opens only with the same binding.
@@ -84,37 +130,64 @@ impl Keeper {
         mut text: Vec<u8>,
         binding: &[u8],
     ) -> Result<SealedCredential, &'static str> {
-        let (id, key) = self.keys.first().ok_or("there is no key")?;
+        let key = self.keys.first().ok_or("there is no key")?;
         let nonce = key
+            .seal
             .seal_in_place_append_tag(Aad::from(binding), &mut text)
             .map_err(|_| "it could not be sealed")?;
         let mut sealed = nonce.as_ref().to_vec();
         sealed.append(&mut text);
         Ok(SealedCredential {
-            key: id.clone(),
+            key: key.id.clone(),
             sealed: STANDARD.encode(sealed),
         })
     }
 
-    /// The value of `Authorization`; none if this bus has no key for it or it was sealed for something else.
+    /// What the receiver is to be shown; none if this bus has no key for it or it was sealed for something else.
     pub(crate) fn open(
         &self,
         sealed: &SealedCredential,
         subscription: &SubscriptionId,
         url: &str,
-    ) -> Option<String> {
-        self.open_text(sealed, &bound_to(subscription, url))
+    ) -> Option<Opened> {
+        let text = self.open_text(sealed, &bound_to(subscription, url))?;
+        // No value of `Authorization` begins with a brace.
+        if text.starts_with('{') {
+            return serde_json::from_str(&text).ok().map(Opened::Kept);
+        }
+        Some(Opened::Shown(text))
     }
 
     /// What was sealed with this binding; none if this bus has no key for it.
     pub(crate) fn open_text(&self, sealed: &SealedCredential, binding: &[u8]) -> Option<String> {
-        let (_, key) = self.keys.iter().find(|(id, _)| *id == sealed.key)?;
+        let key = self.keys.iter().find(|key| key.id == sealed.key)?;
         let bytes = STANDARD.decode(&sealed.sealed).ok()?;
         let (nonce, text) = bytes.split_at_checked(NONCE_BYTES)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut text = text.to_vec();
-        let clear = key.open_in_place(nonce, Aad::from(binding), &mut text).ok()?;
+        let clear = key
+            .seal
+            .open_in_place(nonce, Aad::from(binding), &mut text)
+            .ok()?;
         String::from_utf8(clear.to_vec()).ok()
+    }
+}
+
+impl Keeper {
+    /// What only a bus with the first key can make of a text, to be shown to others.
+    pub(crate) fn prove(&self, text: &[u8]) -> Option<String> {
+        let proof = hmac::sign(&self.keys.first()?.proof, text);
+        Some(URL_SAFE_NO_PAD.encode(proof))
+    }
+
+    /// Whether a bus with one of the keys has made this of the text.
+    pub(crate) fn proves(&self, text: &[u8], proof: &str) -> bool {
+        let Ok(proof) = URL_SAFE_NO_PAD.decode(proof) else {
+            return false;
+        };
+        self.keys
+            .iter()
+            .any(|key| hmac::verify(&key.proof, text, &proof).is_ok())
     }
 }
 
@@ -122,14 +195,14 @@ fn bound_to(subscription: &SubscriptionId, url: &str) -> Vec<u8> {
     format!("stadtbus sink credential\n{subscription}\n{url}").into_bytes()
 }
 
-/// The header field's value (RFC 6750, RFC 7617).
-fn authorization(credential: &SinkCredential) -> String {
-    match credential {
-        SinkCredential::Token(token) => format!("Bearer {token}"),
-        SinkCredential::Plain { identifier, secret } => {
-            format!("Basic {}", STANDARD.encode(format!("{identifier}:{secret}")))
-        }
-    }
+/// RFC 6750.
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// RFC 7617.
+fn basic(identifier: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{identifier}:{secret}")))
 }
 
 #[cfg(test)]
@@ -160,7 +233,7 @@ mod tests {
             keeper(&[1]).seal(&token, &mine, url).unwrap(),
             "no two seals are alike"
         );
-        let opened = Some("Bearer geheim".to_owned());
+        let opened = Some(Opened::Shown("Bearer geheim".to_owned()));
         assert_eq!(keeper(&[1]).open(&sealed, &mine, url), opened);
         assert_eq!(
             keeper(&[2, 1]).open(&sealed, &mine, url),
@@ -184,8 +257,22 @@ mod tests {
         let sealed = keeper(&[1]).seal(&plain, &mine, url).unwrap();
         assert_eq!(
             keeper(&[1]).open(&sealed, &mine, url),
-            Some("Basic YW10OnB3".to_owned())
+            Some(Opened::Shown("Basic YW10OnB3".to_owned()))
         );
+        let client = ClientCredentials {
+            endpoint: "https://amt.example/token".into(),
+            id: "amt".into(),
+            secret: "geheim".into(),
+            scope: None,
+        };
+        let sealed = keeper(&[1])
+            .seal(&SinkCredential::Client(client.clone()), &mine, url)
+            .unwrap();
+        assert_eq!(
+            keeper(&[1]).open(&sealed, &mine, url),
+            Some(Opened::Kept(Kept::Client(client)))
+        );
+        assert_eq!(keeper(&[1]).open(&sealed, &other, url), None);
     }
 
     #[test]

@@ -11,37 +11,41 @@
 mod connect;
 mod dial;
 mod failure;
+mod message;
 mod policy;
 mod resolve;
+mod tls;
 
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header::RETRY_AFTER};
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header::RETRY_AFTER};
+use http_body_util::Full;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use rustls::ClientConfig;
 use stadtbus_contracts::{Zone, reach::Malformed};
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use dial::{Dial, Tcp, Wire};
 pub use resolve::{ADDRESSES_MAX, Resolve, SystemResolver};
 pub use stadtbus_contracts::reach::{AddressClass, Denied, Endpoint};
+pub use tls::Identity;
 
 use connect::Connector;
 use failure::{connect_failure, failure, was_stale};
+use message::{excerpt_of, request, rest};
 use policy::Policy;
 
 /// How much of an answer is read, in bytes. What is longer is cut off together with its connection.
@@ -52,10 +56,6 @@ pub const ANSWER_HEAD_BYTES_MAX: usize = 32 * 1024;
 
 /// How much of an unwelcome answer is kept for whoever looks into it, in bytes.
 pub const EXCERPT_BYTES_MAX: usize = 1024;
-
-/// How long the rest of an answer is waited for once its status is known. The status decides; the rest only makes
-/// the connection usable again, which is not worth more than this.
-const ANSWER_REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a name may take to resolve when a target is checked before there is a deadline.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,6 +96,9 @@ pub enum EgressError {
     /// SB-1002: the certificates given for trust cannot be read.
     #[error("The additional certificates cannot be read as PEM.")]
     Roots,
+    /// SB-2014: what the bus is to show itself by cannot be used.
+    #[error("The certificate for the receiver cannot be used: {0}.")]
+    Identity(&'static str),
     /// SB-3006: out of bounds.
     #[error("The receiver may not be connected to: {0}.")]
     Forbidden(Denied),
@@ -117,6 +120,7 @@ impl EgressError {
         match self {
             Self::Target(_) => "SB-5005",
             Self::Roots => "SB-1002",
+            Self::Identity(_) => "SB-2014",
             Self::Forbidden(_) => "SB-3006",
             Self::Unreachable(_) => "SB-3003",
             Self::TimedOut(_) => "SB-3004",
@@ -150,9 +154,12 @@ type HttpClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
 pub struct Egress {
     connector: Connector,
     tls: ClientConfig,
+    extra_roots_pem: Option<String>,
     idle_connections_max: usize,
     idle: Duration,
     client: ArcSwap<HttpClient>,
+    /// Counts the changes of zones.
+    bounds: AtomicU64,
 }
 
 impl Egress {
@@ -181,7 +188,7 @@ impl Egress {
         resolver: Arc<dyn Resolve>,
         dialer: Arc<dyn Dial>,
     ) -> Result<Self, EgressError> {
-        let tls = tls(config.extra_roots_pem.as_deref())?;
+        let tls = tls::config(&[config.extra_roots_pem.as_deref()], None)?;
         let policy = Policy {
             zones: config.zones,
             own: config.own,
@@ -192,14 +199,16 @@ impl Egress {
             dialer,
         };
         let idle = Duration::from_millis(config.idle_ms_max);
-        let client = client(&connector, &tls, config.idle_connections_max, idle);
+        let client = tls::client(&connector, &tls, config.idle_connections_max, idle);
         let client = ArcSwap::from_pointee(client);
         Ok(Self {
             connector,
             tls,
+            extra_roots_pem: config.extra_roots_pem,
             idle_connections_max: config.idle_connections_max,
             idle,
             client,
+            bounds: AtomicU64::new(0),
         })
     }
 
@@ -213,8 +222,26 @@ impl Egress {
             zones,
             ..Policy::clone(&old)
         }));
-        let client = client(&self.connector, &self.tls, self.idle_connections_max, self.idle);
+        let client = tls::client(&self.connector, &self.tls, self.idle_connections_max, self.idle);
         self.client.store(Arc::new(client));
+        self.bounds.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The client that shows this identity, or none.
+    fn client(&self, identity: Option<&Identity>) -> Result<Arc<HttpClient>, EgressError> {
+        let Some(identity) = identity else {
+            return Ok(self.client.load_full());
+        };
+        identity.client(self.bounds.load(Ordering::Acquire), |identity| {
+            let roots = [self.extra_roots_pem.as_deref(), identity.authority()];
+            let tls = tls::config(&roots, Some(identity))?;
+            Ok(tls::client(
+                &self.connector,
+                &tls,
+                self.idle_connections_max,
+                self.idle,
+            ))
+        })
     }
 
     /// Whether a target could be delivered to at this moment: what each connection asks, for the moment a subscription
@@ -238,17 +265,49 @@ impl Egress {
     }
 
     /// Posts once. `message` gives head and body; it is asked again if a kept connection turns out to have been
-    /// closed by the receiver meanwhile, which may mean that the receiver sees the message twice.
+    /// closed by the receiver meanwhile, which may mean that the receiver sees the message twice. `identity` is shown to
+    /// receivers that ask for a certificate.
     ///
     /// # Errors
     /// [`EgressError`]; whatever the receiver answers is no error.
     pub async fn post(
         &self,
         endpoint: &Endpoint,
+        identity: Option<&Identity>,
         within: Duration,
         message: impl Fn() -> (HeaderMap, Bytes),
     ) -> Result<Answer, EgressError> {
-        self.exchange(&Method::POST, endpoint, within, message).await
+        self.exchange(
+            &Method::POST,
+            self.client(identity)?,
+            endpoint,
+            within,
+            message,
+            excerpt_of,
+        )
+        .await
+    }
+
+    /// Posts once for the sake of the answer: as much of its body as is read at all is kept, whatever the status.
+    ///
+    /// # Errors
+    /// [`EgressError`]; whatever is answered is no error.
+    pub async fn ask(
+        &self,
+        endpoint: &Endpoint,
+        within: Duration,
+        message: impl Fn() -> (HeaderMap, Bytes),
+    ) -> Result<Answer, EgressError> {
+        let keep = |_: StatusCode| ANSWER_BYTES_MAX;
+        self.exchange(
+            &Method::POST,
+            self.client.load_full(),
+            endpoint,
+            within,
+            message,
+            keep,
+        )
+        .await
     }
 
     /// Asks what a receiver allows, without a body. The same address checks, bounds and rules as [`Egress::post`].
@@ -258,22 +317,32 @@ impl Egress {
     pub async fn options(
         &self,
         endpoint: &Endpoint,
+        identity: Option<&Identity>,
         within: Duration,
         headers: impl Fn() -> HeaderMap,
     ) -> Result<Answer, EgressError> {
         let message = || (headers(), Bytes::new());
-        self.exchange(&Method::OPTIONS, endpoint, within, message).await
+        self.exchange(
+            &Method::OPTIONS,
+            self.client(identity)?,
+            endpoint,
+            within,
+            message,
+            excerpt_of,
+        )
+        .await
     }
 
     async fn exchange(
         &self,
         method: &Method,
+        client: Arc<HttpClient>,
         endpoint: &Endpoint,
         within: Duration,
         message: impl Fn() -> (HeaderMap, Bytes),
+        keep: impl Fn(StatusCode) -> usize,
     ) -> Result<Answer, EgressError> {
         let deadline = Instant::now() + within;
-        let client = self.client.load_full();
         let exchange = async {
             let first = Instant::now();
             let send = || client.request(request(method, endpoint, message()));
@@ -283,12 +352,7 @@ impl Egress {
             };
             let response = response.map_err(|error| failure(&error, within))?;
             let (head, body) = response.into_parts();
-            let keep = if head.status.is_success() {
-                0
-            } else {
-                EXCERPT_BYTES_MAX
-            };
-            let excerpt = rest(body, keep).await;
+            let excerpt = rest(body, keep(head.status)).await;
             Ok(Answer {
                 status: head.status,
                 retry_after: head.headers.get(RETRY_AFTER).cloned(),
@@ -301,77 +365,4 @@ impl Egress {
             Err(_) => Err(EgressError::TimedOut(within.as_millis())),
         }
     }
-}
-
-fn request(
-    method: &Method,
-    endpoint: &Endpoint,
-    (headers, body): (HeaderMap, Bytes),
-) -> Request<Full<Bytes>> {
-    let mut request = Request::new(Full::new(body));
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = endpoint.uri().clone();
-    *request.version_mut() = Version::HTTP_11;
-    *request.headers_mut() = headers;
-    request
-}
-
-/// Reads what is left of an answer, so that its connection can be used again; gives up on one that is long or slow,
-/// which closes the connection.
-async fn rest(mut body: Incoming, keep: usize) -> Vec<u8> {
-    let mut excerpt = Vec::new();
-    if body.is_end_stream() {
-        return excerpt;
-    }
-    let read = async {
-        let mut seen = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            let Some(data) = frame.data_ref() else { continue };
-            seen += data.len();
-            let room = keep.saturating_sub(excerpt.len());
-            excerpt.extend(data.iter().take(room));
-            if seen > ANSWER_BYTES_MAX {
-                break;
-            }
-        }
-    };
-    // Whatever was read until then is kept: too slow is as good as too long.
-    let _ = timeout(ANSWER_REST_TIMEOUT, read).await;
-    excerpt
-}
-
-/// Public authorities, and the city's own.
-fn tls(extra_roots_pem: Option<&str>) -> Result<ClientConfig, EgressError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    for certificate in CertificateDer::pem_slice_iter(extra_roots_pem.unwrap_or_default().as_bytes()) {
-        roots
-            .add(certificate.map_err(|_| EgressError::Roots)?)
-            .map_err(|_| EgressError::Roots)?;
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(config
-        .map_err(|_| EgressError::Roots)?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
-}
-
-/// A client with an empty pool. It follows no redirect and asks no proxy, for it has neither.
-fn client(connector: &Connector, tls: &ClientConfig, idle_max: usize, idle: Duration) -> HttpClient {
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls.clone())
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector.clone());
-    Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_idle_timeout(idle)
-        .pool_max_idle_per_host(idle_max)
-        .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
-        .retry_canceled_requests(true)
-        .set_host(true)
-        .build(https)
 }

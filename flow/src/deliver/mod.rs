@@ -10,9 +10,11 @@
 //! Four ways out: [`webhook`] (the bus posts), [`pull`] (the receiver fetches, with leases), [`sse`] (the receiver
 //! listens) and the log itself, which needs nothing from here.
 
+pub mod consents;
 pub mod credential;
 pub mod dead_letter;
 pub mod egress;
+pub mod grant;
 pub mod outcome;
 pub mod pull;
 pub mod retry;

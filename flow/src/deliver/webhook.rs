@@ -9,13 +9,16 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONTENT_TYPE, USER_AGENT},
+    header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
 use stadtbus_contracts::{Delivery, Handshake, Mode};
 use stadtbus_event::{Event, http_binding};
+use tokio::time::Instant;
 
 use super::{
-    egress::{Egress, EgressError, Endpoint},
+    consents::Consents,
+    egress::{Egress, EgressError, Endpoint, Identity},
+    grant::Grant,
     outcome::{Outcome, clean},
     secrets::Secrets,
     signature::WEBHOOK_ID,
@@ -24,17 +27,13 @@ use super::{
 use crate::clock;
 
 mod handshake;
+mod headers;
 mod signed;
 #[cfg(test)]
 mod tests;
 
 pub use handshake::{REQUEST_RATE_PER_MINUTE, Turn};
-
-/// The most header fields a subscription may add.
-pub const CUSTOM_HEADERS_MAX: usize = 16;
-
-/// The longest value of such a field, in bytes.
-pub const CUSTOM_HEADER_BYTES_MAX: usize = 4096;
+pub use headers::{CUSTOM_HEADER_BYTES_MAX, CUSTOM_HEADERS_MAX};
 
 const ATTEMPT: HeaderName = HeaderName::from_static("stadtbus-attempt");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -42,43 +41,8 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const WEBHOOK_DELIVERY: HeaderName = HeaderName::from_static("webhook-delivery");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("stadtbus/", env!("CARGO_PKG_VERSION")));
 
-/// Fields of the message, the connection and the way there, which a subscription may not set.
-const RESERVED: &[&str] = &[
-    "host",
-    "connection",
-    "keep-alive",
-    "transfer-encoding",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "via",
-    "forwarded",
-    "user-agent",
-    "traceparent",
-    "tracestate",
-    "baggage",
-    "http2-settings",
-    "date",
-    "cookie2",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-];
-const RESERVED_PREFIXES: &[&str] = &[
-    "content-",
-    "ce-",
-    "proxy-",
-    "webhook-",
-    "stadtbus-",
-    "sec-",
-    "x-forwarded-",
-    "x-real-",
-    "access-control-",
-];
-
 /// Where a subscription's events go, checked for form.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct WebhookTarget {
     endpoint: Endpoint,
     mode: Mode,
@@ -86,8 +50,12 @@ pub struct WebhookTarget {
     headers: HeaderMap,
     handshake: Handshake,
     consent: Arc<handshake::Consent>,
-    /// Whose secret signs: `<partner>.<subscription>`.
-    signed_for: Box<str>,
+    /// Whose target it is: `<partner>.<subscription>`.
+    subscription: Box<str>,
+    /// Where the token comes from that its receiver wants to be shown.
+    grant: Option<Arc<Grant>>,
+    /// The certificate that its receiver wants to be shown.
+    identity: Option<Arc<Identity>>,
 }
 
 impl WebhookTarget {
@@ -116,12 +84,30 @@ impl WebhookTarget {
         Self { handshake, ..self }
     }
 
-    /// The same target, with deliveries signed by the secret of this subscription (`<partner>.<subscription>`), if it has
-    /// one.
+    /// The same target as this subscription's (`<partner>.<subscription>`): deliveries are signed by its secret, if it has
+    /// one, and it may be consented to by callback.
     #[must_use]
-    pub fn signed_for(self, key: &str) -> Self {
-        let signed_for = key.into();
-        Self { signed_for, ..self }
+    pub fn of_subscription(self, key: &str) -> Self {
+        let subscription = key.into();
+        Self { subscription, ..self }
+    }
+
+    /// The same target, whose receiver is shown a token that is fetched for it.
+    #[must_use]
+    pub fn granted(self, grant: Arc<Grant>) -> Self {
+        let grant = Some(grant);
+        Self { grant, ..self }
+    }
+
+    /// The same target, whose receiver is shown a certificate.
+    #[must_use]
+    pub fn shown(self, identity: Arc<Identity>) -> Self {
+        let identity = Some(identity);
+        Self { identity, ..self }
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        self.identity.as_deref()
     }
 
     /// A target from its parts. Values of `headers` are never shown: they may be the receiver's credentials.
@@ -139,7 +125,7 @@ impl WebhookTarget {
         }
         let mut checked = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
-            let (name, value) = custom_header(name, value)?;
+            let (name, value) = headers::custom(name, value)?;
             if checked.insert(name, value).is_some() {
                 return Err(EgressError::Target("a header field is given twice"));
             }
@@ -151,7 +137,9 @@ impl WebhookTarget {
             headers: checked,
             handshake: Handshake::Off,
             consent: Arc::default(),
-            signed_for: Box::default(),
+            subscription: Box::default(),
+            grant: None,
+            identity: None,
         })
     }
 
@@ -180,28 +168,6 @@ impl WebhookTarget {
     }
 }
 
-fn custom_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), EgressError> {
-    let name: HeaderName = name
-        .parse()
-        .map_err(|_| EgressError::Target("a header field's name is not a token (RFC 9110)"))?;
-    let text = name.as_str();
-    if RESERVED.contains(&text) || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
-        return Err(EgressError::Target(
-            "it sets a header field that belongs to the bus, the event or the connection",
-        ));
-    }
-    if value.len() > CUSTOM_HEADER_BYTES_MAX {
-        return Err(EgressError::Target(
-            "a header field's value is longer than 4096 bytes",
-        ));
-    }
-    let mut value: HeaderValue = value
-        .parse()
-        .map_err(|_| EgressError::Target("a header field's value has a line break or control character"))?;
-    value.set_sensitive(true);
-    Ok((name, value))
-}
-
 /// One attempt with everything worth keeping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -214,6 +180,16 @@ pub struct Attempt {
     pub excerpt: Option<String>,
 }
 
+impl Attempt {
+    fn without_answer(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            status: None,
+            excerpt: None,
+        }
+    }
+}
+
 /// Posts events.
 #[derive(Clone)]
 pub struct Webhook {
@@ -221,6 +197,7 @@ pub struct Webhook {
     origin: HeaderValue,
     ask_again: Duration,
     secrets: Option<Arc<Secrets>>,
+    consents: Option<Arc<Consents>>,
 }
 
 impl Webhook {
@@ -232,7 +209,14 @@ impl Webhook {
             origin: HeaderValue::from_static("stadtbus"),
             ask_again: handshake::ASK_AGAIN,
             secrets: None,
+            consents: None,
         }
+    }
+
+    /// With the consents that come by callback, where the bus has a public address for them.
+    #[must_use]
+    pub fn with_consents(self, consents: Option<Arc<Consents>>) -> Self {
+        Self { consents, ..self }
     }
 
     /// With the secrets and keys that sign.
@@ -314,16 +298,39 @@ impl Webhook {
         self.post(target, message).await.outcome
     }
 
+    /// All of one attempt ends within the target's time, the token for it included.
     async fn post(&self, target: &WebhookTarget, message: impl Fn() -> (HeaderMap, Bytes)) -> Attempt {
+        let deadline = Instant::now() + target.timeout;
+        let Some(grant) = &target.grant else {
+            return self.post_once(target, deadline, &message, None).await;
+        };
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let shown = match grant.authorization(&self.egress, left()).await {
+            Ok(shown) => shown,
+            Err(outcome) => return Attempt::without_answer(outcome),
+        };
+        let attempt = self.post_once(target, deadline, &message, Some(&shown)).await;
+        if attempt.status != Some(401) {
+            return attempt;
+        }
+        // It may have been withdrawn: another one, once.
+        grant.spoiled(&shown).await;
+        match grant.authorization(&self.egress, left()).await {
+            Ok(shown) => self.post_once(target, deadline, &message, Some(&shown)).await,
+            Err(outcome) => Attempt::without_answer(outcome),
+        }
+    }
+
+    async fn post_once(
+        &self,
+        target: &WebhookTarget,
+        deadline: Instant,
+        message: &impl Fn() -> (HeaderMap, Bytes),
+        shown: Option<&HeaderValue>,
+    ) -> Attempt {
         let signer = match self.signer(target) {
             Ok(signer) => signer,
-            Err(outcome) => {
-                return Attempt {
-                    outcome,
-                    status: None,
-                    excerpt: None,
-                };
-            }
+            Err(outcome) => return Attempt::without_answer(outcome),
         };
         // HOOK-11: after consent every delivery says who it is from.
         let consented = target.consent.is_given().await;
@@ -333,9 +340,17 @@ impl Webhook {
             if consented {
                 headers.insert(handshake::REQUEST_ORIGIN, self.origin.clone());
             }
+            if let Some(shown) = shown {
+                headers.insert(AUTHORIZATION, shown.clone());
+            }
             (headers, body)
         };
-        match self.egress.post(&target.endpoint, target.timeout, message).await {
+        let within = deadline.saturating_duration_since(Instant::now());
+        match self
+            .egress
+            .post(&target.endpoint, target.identity(), within, message)
+            .await
+        {
             Ok(answer) => {
                 let outcome = Outcome::from_answer(answer.status, answer.retry_after.as_ref(), clock::now())
                     .heeding(answer.headers.get(WEBHOOK_DELIVERY));
@@ -348,11 +363,10 @@ impl Webhook {
                     excerpt: clean(&answer.excerpt),
                 }
             }
-            Err(error) => Attempt {
-                outcome: error.into(),
-                status: None,
-                excerpt: None,
-            },
+            Err(EgressError::TimedOut(_)) => {
+                Attempt::without_answer(EgressError::TimedOut(target.timeout.as_millis()).into())
+            }
+            Err(error) => Attempt::without_answer(error.into()),
         }
     }
 }

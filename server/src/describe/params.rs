@@ -59,6 +59,10 @@ any! {
     AnySubscription = "id"
 }
 any! {
+    /// `{order}`: partner and subscription, divided by a dot, as an address names them.
+    AnyOrder = "order"
+}
+any! {
     /// `{route}` that need not be there.
     AnyRoute = "route"
 }

@@ -164,7 +164,7 @@ async fn proposed(bus: &Bus, by: &Principal, city: &LiveCity, order: &str) -> Re
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    orders::reachable(bus, &draft.subscription).await?;
+    orders::reachable(bus, &draft).await?;
     Ok(Rule::new(
         draft.subscription.as_routed(),
         Arc::clone(&city.registry),

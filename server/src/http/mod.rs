@@ -5,6 +5,7 @@
 
 mod api;
 mod city;
+mod consent;
 mod dead_letters;
 mod descriptions;
 mod dry_run;
@@ -99,6 +100,7 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(subscriptions::pause))
         .with(routes!(subscriptions::resume))
         .with(routes!(secret::rotate, secret::show, secret::remove))
+        .with(routes!(consent::by_browser, consent::by_callback))
         .with(routes!(journey::by_id))
         .with(routes!(journey::by_position))
         .with(routes!(dead_letters::list))

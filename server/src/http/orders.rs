@@ -339,14 +339,14 @@ async fn answer(
 }
 
 /// [`reachable`], once everything is said that can be said without the network.
-async fn looked_at(bus: &Bus, draft: &Draft) -> Result<Option<Fault>, Refused> {
+async fn looked_at(bus: &Bus, draft: &Draft) -> Result<Vec<Fault>, Refused> {
     let city = bus.cities.current()?;
     let faults = draft.judge(city.registry.city(), SystemTime::now());
     if faults.iter().any(Fault::refuses) {
         // It is judged once more under the guard of the change, and refused there.
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    reachable(bus, &draft.subscription).await
+    reachable(bus, draft).await
 }
 
 /// Who may order at all.

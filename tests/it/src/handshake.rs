@@ -1,6 +1,7 @@
 //! The webhook specification at both ends: who asks before it delivers, and what the bus says when it is asked.
 
 use bytes::Bytes;
+use serde_json::json;
 use stadtbus_harness::{BusOptions, Receiver, Reply};
 
 use crate::city::{CityFolder, QUICK};
@@ -112,4 +113,89 @@ async fn hook_8_a_webhook_that_asks_first() {
         ["OPTIONS"],
         "nothing is posted without consent, and it is asked once"
     );
+}
+
+/// HOOK-10: what was not consented to when the bus asked is consented to at the address it gave, over a restart.
+#[tokio::test]
+async fn hook_10_a_receiver_consents_later() {
+    let receiver = Receiver::start().await.unwrap();
+    let keys = tempfile::tempdir().unwrap();
+    let seal = keys.path().join("credentials.key");
+    std::fs::write(&seal, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+    let city = CityFolder::new();
+    city.subscribe(
+        "amt-spaeter",
+        &format!(
+            "sink: {{webhook: {{url: \"{}\", handshake: required}}}}\ndelivery: {{attempts_max: 100, first_delay_ms: 20, delay_ms_max: 200, timeout_ms: 1000}}",
+            receiver.url("/h")
+        ),
+    );
+    let bus = BusOptions {
+        env: vec![
+            (
+                "STADTBUS_CREDENTIALS_KEY_FILE".to_owned(),
+                seal.display().to_string(),
+            ),
+            (
+                "STADTBUS_WEBHOOK_CALLBACK".to_owned(),
+                "https://bus.probe.example".to_owned(),
+            ),
+        ],
+        ..BusOptions::default()
+    };
+    let mut world = world_with(&city, bus).await;
+    publish(&sender(&world).await, &event("c-1", 1)).await;
+    let asked = receiver.wait_for("/h", 1, SOON).await.unwrap().remove(0);
+    assert_eq!(asked.method, "OPTIONS");
+    let address = asked.header("webhook-request-callback").to_owned();
+    let path = address
+        .strip_prefix("https://bus.probe.example")
+        .unwrap()
+        .to_owned();
+    let nobody = world.bus.client("");
+    for wrong in [
+        path.replace("?key=", "?key=A"),
+        path.replace("amt-spaeter", "amt-frueher"),
+        path.replace("amt.", "werk."),
+    ] {
+        let answer = nobody.send("POST", &wrong, &[], Bytes::new()).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (404, "SB-2033"),
+            "{wrong}"
+        );
+    }
+    let slow = [("webhook-allowed-rate", "bald")];
+    let answer = nobody.send("POST", &path, &slow, Bytes::new()).await.unwrap();
+    assert_eq!((answer.status, answer.code().as_str()), (400, "SB-1119"));
+    let rate = [("webhook-allowed-rate", "6000")];
+    let answer = nobody.send("POST", &path, &rate, Bytes::new()).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(
+        answer.json(),
+        json!({"subscription": "amt.amt-spaeter", "rate_per_minute": 6000})
+    );
+    let delivered = receiver.wait_for("/h", 2, SOON).await.unwrap().remove(1);
+    assert_eq!(
+        (delivered.method.as_str(), delivered.event_id().as_str()),
+        ("POST", "c-1")
+    );
+    world.bus.stop().await.unwrap();
+    world.bus.start_again().await.unwrap();
+    publish(&sender(&world).await, &event("c-2", 2)).await;
+    let posts = stadtbus_harness::eventually(SOON, "the second event", || async {
+        let posts = receiver
+            .requests_to("/h")
+            .into_iter()
+            .filter(|one| one.method == "POST")
+            .count();
+        if posts == 2 {
+            Ok(posts)
+        } else {
+            Err(stadtbus_harness::Failure::new(posts.to_string()))
+        }
+    });
+    posts.await.unwrap();
+    let browser = world.bus.client("").get(&path).await.unwrap();
+    assert_eq!(browser.status, 200, "by a browser as well: {}", browser.text());
 }

@@ -2,13 +2,19 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Fault;
 use crate::finding::Text;
+use crate::reach::{Endpoint, Malformed};
 use crate::reader::{Fields, Reader};
 use crate::yaml::{Kind, Node};
 
 /// The longest secret, and the longest identifier, of a credential, in bytes.
 pub const CREDENTIAL_BYTES_MAX: usize = 2_048;
+
+/// The longest PEM text of a credential, in bytes.
+pub const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
 
 /// A credential in clear, on its way from the request to the seal. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +28,52 @@ pub enum SinkCredential {
         /// The password.
         secret: String,
     },
+    /// `CLIENTCREDENTIALS`: the bus fetches a bearer token by itself (RFC 6749 §4.4). Not one of the API's own types.
+    Client(ClientCredentials),
+    /// `CLIENTCERTIFICATE`: the bus shows a certificate when it connects (mutual TLS). Not one of the API's own types.
+    Certificate(ClientCertificate),
+}
+
+/// What the bus shows itself by. All in PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The certificate, and what leads up to its authority.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+    /// The authority of the receiver's own certificate, where it is not a public one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+}
+
+/// Nothing of it.
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CLIENTCERTIFICATE(…)")
+    }
+}
+
+/// What a token is fetched by.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCredentials {
+    /// Where tokens are given.
+    pub endpoint: String,
+    /// The client's name.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// What the token shall be good for, divided by blanks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+/// Nothing of it.
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CLIENTCREDENTIALS(…)")
+    }
 }
 
 impl fmt::Debug for SinkCredential {
@@ -29,6 +81,8 @@ impl fmt::Debug for SinkCredential {
         f.write_str(match self {
             Self::Token(_) => "ACCESSTOKEN(…)",
             Self::Plain { .. } => "PLAIN(…)",
+            Self::Client(_) => "CLIENTCREDENTIALS(…)",
+            Self::Certificate(_) => "CLIENTCERTIFICATE(…)",
         })
     }
 }
@@ -49,10 +103,14 @@ enum Type {
     Plain,
     Token,
     Refresh,
+    Client,
+    Certificate,
 }
 
 const TYPES: &[(&str, Type)] = &[
     ("ACCESSTOKEN", Type::Token),
+    ("CLIENTCERTIFICATE", Type::Certificate),
+    ("CLIENTCREDENTIALS", Type::Client),
     ("PLAIN", Type::Plain),
     ("REFRESHTOKEN", Type::Refresh),
 ];
@@ -65,6 +123,13 @@ const FIELDS: &[&str] = &[
     "accesstokentype",
     "refreshtoken",
     "refreshtokenendpoint",
+    "tokenendpoint",
+    "clientid",
+    "clientsecret",
+    "scope",
+    "certificate",
+    "privatekey",
+    "authority",
 ];
 const AT: &str = "/sinkcredential";
 
@@ -93,14 +158,16 @@ pub(super) fn read(
     match fields.required("credentialtype", |r, n| r.one_of(n, TYPES))? {
         Type::Token => token(&fields, faults),
         Type::Plain => plain(&fields, faults),
+        Type::Client => client(&fields, faults),
+        Type::Certificate => certificate(&fields, faults),
         Type::Refresh => {
             let text = Text::new(
-                "Der Bus tauscht keine Tokens ein.",
+                "Der Bus tauscht keine Tokens gegen andere ein.",
                 "the bus does not trade tokens for others",
             );
             let hint = Text::new(
-                "ACCESSTOKEN mit einem lange gültigen Token oder PLAIN benutzen.",
-                "Use ACCESSTOKEN with a token that lives long, or PLAIN.",
+                "CLIENTCREDENTIALS, ACCESSTOKEN mit einem lange gültigen Token oder PLAIN benutzen.",
+                "Use CLIENTCREDENTIALS, ACCESSTOKEN with a token that lives long, or PLAIN.",
             );
             faults.push(Fault::new("SB-2014", format!("{AT}/credentialtype"), text).hint(hint));
             None
@@ -135,6 +202,59 @@ fn plain(fields: &Fields<'_>, faults: &mut Vec<Fault>) -> Option<SinkCredential>
         return None;
     }
     Some(SinkCredential::Plain { identifier, secret })
+}
+
+fn client(fields: &Fields<'_>, faults: &mut Vec<Fault>) -> Option<SinkCredential> {
+    let endpoint = fields.required("tokenendpoint", Reader::text)?;
+    let id = fields.required("clientid", Reader::text)?;
+    let secret = fields.required("clientsecret", Reader::text)?;
+    let scope = fields.optional("scope", Reader::text)?;
+    let fits = |text: &str| text.len() <= CREDENTIAL_BYTES_MAX && !text.chars().any(char::is_control);
+    let members = [
+        ("clientid", Some(&id)),
+        ("clientsecret", Some(&secret)),
+        ("scope", scope.as_ref()),
+    ];
+    for (member, text) in members {
+        if text.is_some_and(|text| !fits(text)) {
+            faults.push(unfit(member));
+            return None;
+        }
+    }
+    if let Err(malformed) = Endpoint::parse(&endpoint) {
+        let place = format!("{AT}/tokenendpoint");
+        faults.push(Fault::new(Malformed::CODE, place, malformed.text()));
+        return None;
+    }
+    Some(SinkCredential::Client(ClientCredentials {
+        endpoint,
+        id,
+        secret,
+        scope,
+    }))
+}
+
+fn certificate(fields: &Fields<'_>, faults: &mut Vec<Fault>) -> Option<SinkCredential> {
+    let certificate = fields.required("certificate", Reader::text)?;
+    let key = fields.required("privatekey", Reader::text)?;
+    let authority = fields.optional("authority", Reader::text)?;
+    let members = [
+        ("certificate", Some(&certificate)),
+        ("privatekey", Some(&key)),
+        ("authority", authority.as_ref()),
+    ];
+    for (member, pem) in members {
+        if pem.is_some_and(|pem| pem.len() > CERTIFICATE_BYTES_MAX) {
+            let text = Text::new("Das ist länger als 16 KiB.", "this is longer than 16 KiB");
+            faults.push(Fault::new("SB-2014", format!("{AT}/{member}"), text));
+            return None;
+        }
+    }
+    Some(SinkCredential::Certificate(ClientCertificate {
+        certificate,
+        key,
+        authority,
+    }))
 }
 
 fn unfit(member: &str) -> Fault {

@@ -2,14 +2,15 @@
     clippy::disallowed_methods,
     reason = "a test writes down how many it starts at once"
 )]
-use std::sync::atomic::Ordering;
-
 use http::header::CONTENT_TYPE;
+
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::*;
 use crate::deliver::testing::{Act, Names, Receiver, door, loopback, zone};
 
 mod agreement;
+mod mutual;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -23,7 +24,7 @@ fn message() -> (HeaderMap, Bytes) {
 async fn post(egress: &Egress, url: &str) -> Result<u16, EgressError> {
     let endpoint = Endpoint::parse(url)?;
     egress
-        .post(&endpoint, SOON, message)
+        .post(&endpoint, None, SOON, message)
         .await
         .map(|answer| answer.status.as_u16())
 }
@@ -318,7 +319,7 @@ async fn posts_in_a_second() {
     let senders = (0..32).map(|_| async {
         for _ in 0..1000 {
             egress
-                .post(&endpoint, SOON, || (message().0, body.clone()))
+                .post(&endpoint, None, SOON, || (message().0, body.clone()))
                 .await
                 .unwrap();
         }

@@ -120,7 +120,13 @@ async fn deliver(secrets: &Arc<Secrets>, receiver: &Receiver, key: &str) -> Outc
         WebhookTarget::build(&receiver.url(), Mode::Structured, Duration::from_secs(10), &[]).unwrap();
     Webhook::new(door())
         .with_secrets(Arc::clone(secrets))
-        .deliver(&target.signed_for(key), &event, "amt:amt-hook:LOG_X:7", 1, None)
+        .deliver(
+            &target.of_subscription(key),
+            &event,
+            "amt:amt-hook:LOG_X:7",
+            1,
+            None,
+        )
         .await
 }
 

@@ -2,8 +2,8 @@
 //!
 //! *Promise*: a target that is to be asked is asked by `OPTIONS` before its first delivery, once for all its deliveries;
 //! only `WebHook-Allowed-Origin` is consent, whatever the status; the rate it allows is kept. *What it refuses*: to take a
-//! bare 200 for consent, to pester a target that does not consent. *What it leaves out*: consent by callback (HOOK-10),
-//! which is optional, and for which a receiver would have to reach the bus from outside.
+//! bare 200 for consent, to pester a target that does not consent. Where the bus has a public address it also names one at
+//! which the receiver may consent later (HOOK-10).
 
 use std::time::Duration;
 
@@ -15,11 +15,12 @@ use tokio::{
 };
 
 use super::{AGENT, Webhook, WebhookTarget};
-use crate::deliver::outcome::Outcome;
+use crate::deliver::{egress::Answer, outcome::Outcome};
 
 /// Who delivers: in the question and, after consent, in every delivery.
 pub(super) const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const REQUEST_RATE: HeaderName = HeaderName::from_static("webhook-request-rate");
+const REQUEST_CALLBACK: HeaderName = HeaderName::from_static("webhook-request-callback");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 
@@ -46,15 +47,6 @@ pub(super) struct Consent {
     state: Mutex<State>,
     letting_go: Notify,
 }
-
-/// What is remembered is no part of what a target is.
-impl PartialEq for Consent {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Consent {}
 
 #[derive(Debug, Default)]
 enum State {
@@ -128,20 +120,28 @@ impl Webhook {
         match state {
             State::Given { .. } => return Ok(()),
             State::Withheld { until } if Instant::now() < *until => {
-                return if required { Err(withheld()) } else { Ok(()) };
+                return match self.consented_later(target) {
+                    Some(pause) => {
+                        *state = given(pause);
+                        Ok(())
+                    }
+                    None if required => Err(withheld()),
+                    None => Ok(()),
+                };
             }
             State::Unknown | State::Withheld { .. } => {}
         }
-        let headers = || self.question();
+        let headers = || self.question(target);
         let answer = self
             .egress
-            .options(&target.endpoint, target.timeout, headers)
+            .options(&target.endpoint, target.identity(), target.timeout, headers)
             .await;
-        *state = match answer.as_ref().map(|answer| self.consent(&answer.headers)) {
-            Ok(Some(pause)) => State::Given {
-                pause,
-                next: Instant::now(),
-            },
+        let consent = |answer: &Answer| {
+            self.consent(&answer.headers)
+                .or_else(|| self.consented_later(target))
+        };
+        *state = match answer.as_ref().map(consent) {
+            Ok(Some(pause)) => given(pause),
             Ok(None) | Err(_) => State::Withheld {
                 until: Instant::now() + self.ask_again,
             },
@@ -158,8 +158,23 @@ impl Webhook {
         }
     }
 
-    fn question(&self) -> HeaderMap {
+    /// HOOK-10: what was consented to by callback, as the pause that its rate means.
+    fn consented_later(&self, target: &WebhookTarget) -> Option<Option<Duration>> {
+        let url = target.endpoint.uri().to_string();
+        let allowed = self.consents.as_ref()?.of(&target.subscription, &url)?;
+        Some(allowed.rate.map(pause_of))
+    }
+
+    fn question(&self, target: &WebhookTarget) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(4);
+        let url = target.endpoint.uri().to_string();
+        let callback = self
+            .consents
+            .as_ref()
+            .and_then(|consents| consents.callback(&target.subscription, &url));
+        if let Some(callback) = callback {
+            headers.insert(REQUEST_CALLBACK, callback);
+        }
         headers.insert(USER_AGENT, AGENT);
         headers.insert(REQUEST_ORIGIN, self.origin.clone());
         headers.insert(REQUEST_RATE, HeaderValue::from(REQUEST_RATE_PER_MINUTE));
@@ -182,7 +197,18 @@ impl Webhook {
                 .filter(|rate| *rate > 0)
                 .unwrap_or(REQUEST_RATE_PER_MINUTE),
         };
-        Some(Some(Duration::from_secs(60) / per_minute))
+        Some(Some(pause_of(per_minute)))
+    }
+}
+
+fn pause_of(per_minute: u32) -> Duration {
+    Duration::from_secs(60) / per_minute.max(1)
+}
+
+fn given(pause: Option<Duration>) -> State {
+    State::Given {
+        pause,
+        next: Instant::now(),
     }
 }
 

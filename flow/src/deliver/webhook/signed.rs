@@ -23,7 +23,7 @@ impl Webhook {
     pub(super) fn signer(&self, target: &WebhookTarget) -> Result<Signer<'_>, Outcome> {
         let now_ms = millis_now();
         let secrets = match &self.secrets {
-            Some(secrets) => secrets.of(&target.signed_for, now_ms)?,
+            Some(secrets) => secrets.of(&target.subscription, now_ms)?,
             None => Vec::new(),
         };
         Ok(Signer {

@@ -130,6 +130,30 @@ fn an_order_is_the_one_that_is_read() {
         ("what is the bus's to say", "/status", json!({"lag": 1}), true),
         ("token", "/sinkcredential", token, true),
         ("password", "/sinkcredential", plain, true),
+        (
+            "token to be fetched",
+            "/sinkcredential",
+            json!({"credentialtype": "CLIENTCREDENTIALS", "tokenendpoint": "https://a.example/t", "clientid": "a", "clientsecret": "b", "scope": "c"}),
+            true,
+        ),
+        (
+            "certificate",
+            "/sinkcredential",
+            json!({"credentialtype": "CLIENTCERTIFICATE", "certificate": "-", "privatekey": "-", "authority": "-"}),
+            true,
+        ),
+        (
+            "certificate without its key",
+            "/sinkcredential",
+            json!({"credentialtype": "CLIENTCERTIFICATE", "certificate": "-"}),
+            false,
+        ),
+        (
+            "token to be fetched by nobody",
+            "/sinkcredential",
+            json!({"credentialtype": "CLIENTCREDENTIALS", "tokenendpoint": "https://a.example/t", "clientsecret": "b"}),
+            false,
+        ),
         ("no credential", "/sinkcredential", Value::Null, true),
         (
             "token to be traded",

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use axum::http::{HeaderMap, header};
 use stadtbus_contracts::{
     City, SealedCredential, Severity, Sink, Subscription, Text,
-    order::{Draft, Fault, Given},
+    order::{Draft, Fault, Given, SinkCredential},
 };
 use stadtbus_event::{PartnerId, SubscriptionId};
 use stadtbus_flow::{
     Refusal,
-    deliver::egress::{Denied, EgressError},
+    deliver::egress::{Denied, EgressError, Identity},
 };
 
 use super::{Judged, Refused, shown};
@@ -101,6 +101,13 @@ pub(super) fn sealed(bus: &Bus, draft: &Draft) -> Result<Option<SealedCredential
             .at("/sinkcredential")
             .hint("Operators: set credentials.key_file; subscribers: order without a credential, or pull.")
     };
+    if let SinkCredential::Certificate(shown) = credential {
+        Identity::from_pem(&shown.certificate, &shown.key, shown.authority.as_deref()).map_err(|error| {
+            Refusal::new("SB-2014", error.to_string())
+                .at("/sinkcredential")
+                .hint("Certificate, its private key and the receiver's authority, all in PEM.")
+        })?;
+    }
     let keeper = bus.cities.keeper().ok_or_else(|| unsafe_here("it has no key"))?;
     keeper
         .seal(credential, &draft.subscription.subscription, &webhook.url)
@@ -129,34 +136,39 @@ pub(super) fn put_credential(subscription: &mut Subscription, credential: Option
     }
 }
 
-/// Whether the target may be delivered to at this moment, judged as every delivery judges it. A name that nobody knows
-/// yet is worth a look and no reason to refuse.
-pub(in crate::http) async fn reachable(
-    bus: &Bus,
-    subscription: &Subscription,
-) -> Result<Option<Fault>, Refused> {
-    let Sink::Webhook(webhook) = &subscription.sink else {
-        return Ok(None);
+/// Whether the target may be delivered to at this moment, and the bus may ask where tokens for it are given, judged as
+/// every delivery judges it. A name that nobody knows yet is worth a look and no reason to refuse.
+pub(in crate::http) async fn reachable(bus: &Bus, draft: &Draft) -> Result<Vec<Fault>, Refused> {
+    let Sink::Webhook(webhook) = &draft.subscription.sink else {
+        return Ok(Vec::new());
     };
-    let fault = |code, severity, detail, hint| Fault {
-        code,
-        severity,
-        pointer: "/sink".to_owned(),
-        detail,
-        hint,
-    };
-    match bus.egress.check(&webhook.url, None).await {
-        Ok(()) => Ok(None),
-        Err(EgressError::Forbidden(denied)) => {
-            let hint = Some(denied.hint());
-            Err(vec![fault(Denied::CODE, Severity::Error, denied.text(), hint)].into())
-        }
-        Err(error) => {
-            let text = Text::new(
-                "Der Name des Empfängers ist zurzeit nicht bekannt.",
-                error.to_string(),
-            );
-            Ok(Some(fault(error.code(), Severity::Warning, text, None)))
+    let mut places = vec![("/sink", &webhook.url)];
+    if let Given::New(SinkCredential::Client(client)) = &draft.credential {
+        places.push(("/sinkcredential/tokenendpoint", &client.endpoint));
+    }
+    let mut worth_a_look = Vec::new();
+    for (pointer, url) in places {
+        let fault = |code, severity, detail, hint| Fault {
+            code,
+            severity,
+            pointer: pointer.to_owned(),
+            detail,
+            hint,
+        };
+        match bus.egress.check(url, None).await {
+            Ok(()) => {}
+            Err(EgressError::Forbidden(denied)) => {
+                let hint = Some(denied.hint());
+                return Err(vec![fault(Denied::CODE, Severity::Error, denied.text(), hint)].into());
+            }
+            Err(error) => {
+                let text = Text::new(
+                    "Der Name des Empfängers ist zurzeit nicht bekannt.",
+                    error.to_string(),
+                );
+                worth_a_look.push(fault(error.code(), Severity::Warning, text, None));
+            }
         }
     }
+    Ok(worth_a_look)
 }

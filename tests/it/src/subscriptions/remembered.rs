@@ -74,6 +74,38 @@ async fn a_credential_reaches_its_receiver_and_nobody_else() {
         200
     );
     assert_eq!(heard(3).await, "Basic YW10OnB3");
+    // A token that the bus fetches itself, from where it may go.
+    let giver = Receiver::start().await.unwrap();
+    giver.set_steady(stadtbus_harness::Reply::Full {
+        status: 200,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: bytes::Bytes::from_static(
+            br#"{"access_token": "geholt", "token_type": "Bearer", "expires_in": 3600}"#,
+        ),
+    });
+    let client = |endpoint: &str| json!({"credentialtype": "CLIENTCREDENTIALS", "tokenendpoint": endpoint, "clientid": "bus", "clientsecret": "sehr-geheim"});
+    let fetched = with(plain.clone(), "/sinkcredential", client(&giver.url("/token")));
+    assert_eq!(put(&amt, &mine, &fetched, None).await.status, 200);
+    assert_eq!(heard(4).await, "Bearer geholt");
+    assert_eq!(heard(5).await, "Bearer geholt");
+    assert_eq!(giver.count(), 1, "fetched once");
+    let inside = with(
+        plain.clone(),
+        "/sinkcredential",
+        client("https://169.254.169.254/token"),
+    );
+    let answer = put(&amt, &mine, &inside, None).await;
+    assert_eq!(
+        answer.json()["pointer"],
+        json!("/sinkcredential/tokenendpoint"),
+        "{}",
+        answer.text()
+    );
+    refused(&answer, 422, "SB-3006");
+    let certificate =
+        json!({"credentialtype": "CLIENTCERTIFICATE", "certificate": "geheim", "privatekey": "geheim"});
+    let certificate = with(plain.clone(), "/sinkcredential", certificate);
+    refused(&put(&amt, &mine, &certificate, None).await, 422, "SB-2014");
     assert_eq!(
         put(
             &amt,
@@ -85,7 +117,7 @@ async fn a_credential_reaches_its_receiver_and_nobody_else() {
         .status,
         200
     );
-    assert_eq!(heard(4).await, "");
+    assert_eq!(heard(6).await, "");
     assert!(!world.bus.log_text().contains("geheim"));
 
     // A bus that has lost its key sends nothing without the credential, and keeps none.
@@ -94,7 +126,7 @@ async fn a_credential_reaches_its_receiver_and_nobody_else() {
     world.bus.options_mut().env.clear();
     world.bus.start_again().await.unwrap();
     refused(&amt.post(PATH, &secret).await.unwrap(), 422, "SB-2014");
-    publish(&sender, &event("s-5", 1)).await;
+    publish(&sender, &event("s-7", 1)).await;
     let paused = stadtbus_harness::eventually(SOON, "the subscription stands still", || async {
         let shown = amt.get(&format!("{PATH}/{mine}")).await?.expect(200)?.json();
         let still =
@@ -104,7 +136,7 @@ async fn a_credential_reaches_its_receiver_and_nobody_else() {
             .ok_or_else(|| stadtbus_harness::Failure::new(shown.to_string()))
     });
     paused.await.unwrap();
-    assert_eq!(receiver.count(), 4);
+    assert_eq!(receiver.count(), 6);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn hook_9_only_the_allowed_origin_is_consent() {
         assert_eq!(
             seen.header("webhook-request-callback"),
             None,
-            "no callback is offered (HOOK-10)"
+            "no callback is offered without a public address (HOOK-10)"
         );
         assert_eq!(
             seen.header("authorization"),
@@ -232,4 +232,49 @@ async fn hook_8_who_cannot_be_asked_is_tried_again() {
 
 fn asked_anyway(receiver: &Receiver) -> WebhookTarget {
     asked(receiver, Handshake::Offered)
+}
+
+/// HOOK-10: the question names an address at which the receiver consents later, and what it says there holds.
+#[tokio::test]
+async fn hook_10_consent_may_come_later_by_callback() {
+    let receiver = Receiver::start(|_| Act::status(200, "", "")).await;
+    let broker: Arc<dyn stadtbus_broker::Broker> =
+        Arc::new(stadtbus_broker_memory::MemoryBroker::new(Default::default()));
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let keeper = Arc::new(crate::deliver::credential::Keeper::from_text(key).unwrap());
+    let consents = Arc::new(Consents::new(broker, keeper, "https://bus.example"));
+    let webhook = asker().with_consents(Some(Arc::clone(&consents)));
+    let target = asked(&receiver, Handshake::Required).of_subscription("amt.amt-hook");
+    let turn = webhook.turn(&target).await;
+    assert!(
+        matches!(&turn, Turn::No(outcome) if outcome.code() == WITHHELD),
+        "{turn:?}"
+    );
+    let seen = receiver.seen().remove(0);
+    let address = seen
+        .header("webhook-request-callback")
+        .unwrap_or_default()
+        .to_owned();
+    let (path, proof) = address.split_once("?key=").unwrap();
+    assert_eq!(path, "https://bus.example/v1/webhook-consents/amt.amt-hook");
+
+    // The pause before the next question does not hold it up.
+    let allowed = crate::deliver::consents::Allowed { rate: None };
+    consents
+        .take("amt.amt-hook", &receiver.url(), proof, allowed)
+        .await
+        .unwrap();
+    assert_eq!(webhook.turn(&target).await, Turn::Now);
+    assert_eq!(delivered(&webhook, &target).await.code(), None);
+    assert_eq!(methods(&receiver), ["OPTIONS", "POST"]);
+    assert_eq!(receiver.seen()[1].header("webhook-request-origin"), Some(ORIGIN));
+
+    // A target that is new to a process is asked, and what was consented before holds.
+    let again = asked(&receiver, Handshake::Required).of_subscription("amt.amt-hook");
+    assert_eq!(webhook.turn(&again).await, Turn::Now);
+    let other = asked(&receiver, Handshake::Required).of_subscription("amt.amt-zwei");
+    assert!(
+        matches!(webhook.turn(&other).await, Turn::No(_)),
+        "for nobody else"
+    );
 }

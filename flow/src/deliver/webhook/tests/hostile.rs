@@ -8,6 +8,7 @@ use crate::deliver::testing::eventually;
 #[tokio::test]
 async fn an_answer_that_is_none_is_told_apart() {
     let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
+    let endless = Act::Endless(b"HTTP/1.1 200 X\r\n".to_vec(), b"x-a: 1\r\n".repeat(1000));
     let wide = format!(
         "HTTP/1.1 200 X\r\nx: {}\r\ncontent-length: 0\r\n\r\n",
         "x".repeat(100_000)
@@ -25,6 +26,7 @@ async fn an_answer_that_is_none_is_told_apart() {
             "SB-3007",
         ),
         ("too many fields", Act::status(200, &many, ""), "SB-3007"),
+        ("fields without end", endless, "SB-3007"),
         (
             "too wide a field",
             Act::AnswerAndClose(wide.into_bytes()),
@@ -63,10 +65,16 @@ async fn a_receiver_that_hangs_costs_its_own_time_only() {
     let brief = Duration::from_millis(300);
     let drip = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
     let provisional = b"HTTP/1.1 102 Processing\r\n\r\n".to_vec();
+    let go_on = b"HTTP/1.1 100 Continue\r\n\r\n".to_vec();
     for (name, act) in [
         ("no answer", Act::Hang),
         ("a head drop by drop", Act::Drip(drip)),
         ("provisional answers for ever", Act::Drip(provisional)),
+        ("one 100 and nothing more", Act::Answer(go_on.clone())),
+        (
+            "100 after 100, as fast as they go",
+            Act::Endless(go_on.clone(), go_on.repeat(1000)),
+        ),
     ] {
         let start = Instant::now();
         let (attempt, _receiver) = one(act, brief).await;
@@ -182,4 +190,53 @@ async fn nobody_there_is_tried_again_later() {
         !format!("{attempt:?}").contains("127.0.0.1"),
         "no address is told: {attempt:?}"
     );
+}
+
+/// A body that would be a gibibyte if somebody unpacked it: nobody does, and what is kept of it is what came.
+#[tokio::test]
+async fn a_packed_answer_stays_packed() {
+    // The beginning of what `gzip` makes of very many zeros; the rest is more of the same.
+    let bomb = [
+        &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xec, 0xc1][..],
+        &[1; 100_000][..],
+    ]
+    .concat();
+    for status in [200, 500] {
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            bomb.len()
+        );
+        let (attempt, receiver) = one(Act::Answer([head.into_bytes(), bomb.clone()].concat()), SOON).await;
+        assert_eq!(attempt.status, Some(status));
+        assert_eq!(
+            matches!(attempt.outcome, Outcome::Delivered { .. }),
+            status == 200
+        );
+        assert!(attempt.excerpt.is_none_or(|text| text.len() <= 1024));
+        assert_eq!(
+            receiver.seen()[0].header("accept-encoding"),
+            None,
+            "nobody asked for it"
+        );
+    }
+}
+
+/// Redirects of every kind, with and without a place to go to, in chains and in circles: asked once, followed nowhere.
+#[tokio::test]
+async fn no_redirect_of_any_kind_is_followed() {
+    let decoy = Receiver::start(|_| Act::status(200, "", "")).await;
+    for status in 300..=308 {
+        for place in [
+            decoy.url(),
+            "/events".to_owned(),
+            "//127.0.0.1/".to_owned(),
+            "\u{1}".to_owned(),
+        ] {
+            let headers = format!("location: {place}\r\nrefresh: 0; url={place}\r\n");
+            let (attempt, receiver) = one(Act::status(status, &headers, ""), SOON).await;
+            assert_eq!(attempt.outcome.code(), Some("SB-3007"), "{status} {place:?}");
+            assert_eq!(receiver.seen().len(), 1, "{status} {place:?}");
+        }
+    }
+    assert_eq!(decoy.connections(), 0);
 }
