@@ -27,7 +27,7 @@ cargo xtask <task>
   test [ARGS…]                    build all, run all tests, plugin tests and contract examples (ARGS go to the runner)
   lint                            format, clippy, layers, file and function length, words, error pages
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
-  chaos [ARGS…]                   kill bus and broker under load and count what is missing (ARGS: --smoke, --corruption …)
+  chaos [ARGS…]                   disturb bus and broker under load and count what is missing (ARGS: --smoke, --list, --corruption …)
   sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME)
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all

@@ -1,22 +1,18 @@
 //! One run: start, load and faults, settle, verdict.
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use stadtbus_harness::{BusOptions, Failure, NatsOptions, Outcome, World, WorldOptions, workspace_dir};
-use stadtbus_load::{Connection, Guest, copy_folder};
+use stadtbus_harness::{Failure, Outcome};
 
 use crate::args::Args;
-use crate::faults;
 use crate::ledger::Ledger;
 use crate::publish::{self, Publishing, Shared, open};
-use crate::receive;
+use crate::rows::{self, Row};
+use crate::setup::{Ready, Setup};
+use crate::stage::Stage;
 use crate::verdict::{Run, dead_letters};
 
-const STORE_BYTES_MAX: u64 = 24 << 30;
-const LOG_BYTES_MAX: u64 = 2 << 30;
 /// The settle window: as long as something still arrives, and no longer than this without.
 const QUIET_MAX: Duration = Duration::from_secs(45);
 const SETTLE_MAX: Duration = Duration::from_secs(240);
@@ -27,98 +23,81 @@ const FRESH_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const PROGRESS_EACH: Duration = Duration::from_secs(10);
 
-/// Runs it; `true` if nothing was violated.
+/// How a row ended.
+pub(crate) enum Performed {
+    Done(Box<Run>),
+    /// It cannot be run here, for this reason.
+    Skipped(String),
+}
+
+/// Runs what the options say themselves, without the matrix; `true` if nothing was violated.
 pub(crate) async fn run(args: &Args) -> Outcome<bool> {
+    let (events, kills) = args.campaign.unwrap_or_default();
     let seed = args.seed();
-    println!("seed {seed}: {} events, {} kills", args.events, args.kills);
-    let ledger: Shared = Arc::new(Mutex::new(Ledger::new(seed)));
+    println!("seed {seed}: {events} events, {kills} kills");
+    let row = rows::campaign(events, kills);
+    match perform(&row, seed, args).await? {
+        Performed::Done(run) => {
+            print!("{}", run.table());
+            Ok(run.is_clean())
+        }
+        Performed::Skipped(why) => Err(Failure::new(why)),
+    }
+}
+
+/// Runs one row in its time.
+pub(crate) async fn perform(row: &Row, seed: u64, args: &Args) -> Outcome<Performed> {
     let limit = Duration::from_secs(args.minutes_max * 60);
-    let campaign = tokio::time::timeout(limit, campaign(args, &ledger)).await;
-    let run = campaign.unwrap_or_else(|_| {
+    let performed = tokio::time::timeout(limit, Box::pin(perform_all(row, seed, args.long))).await;
+    performed.unwrap_or_else(|_| {
         Err(Failure::new(format!(
             "not done after {} minutes",
             args.minutes_max
         )))
-    })?;
-    print!("{}", run.table());
-    Ok(run.is_clean())
+    })
 }
 
-async fn campaign(args: &Args, ledger: &Shared) -> Outcome<Run> {
+async fn perform_all(row: &Row, seed: u64, long: bool) -> Outcome<Performed> {
+    let ledger: Shared = Arc::new(Mutex::new(Ledger::new(seed)));
     let folder = tempfile::Builder::new().prefix("stadtbus-chaos-").tempdir()?;
-    let webhooks = receive::webhooks(ledger).await?;
-    write_city(folder.path()).await?;
-    let mut world = World::start(WorldOptions {
-        nats: NatsOptions {
-            sync_always: true,
-            store_bytes_max: STORE_BYTES_MAX,
-        },
-        bus: BusOptions {
-            extra_config: format!("[limits]\nlog_bytes_max = {LOG_BYTES_MAX}\n"),
-            ..BusOptions::default()
-        },
-        city: Some(folder.path().to_path_buf()),
-        city_env: vec![("PROBE_WEBHOOK".to_owned(), webhooks.address().to_string())],
-        ..WorldOptions::default()
-    })
-    .await?;
-    let bus = address(&world)?;
-    let subscriber = world.client("kom", "empfang", "subscribe").await?;
-    let puller = tokio::spawn(receive::pull(
-        Arc::clone(ledger),
-        bus,
-        subscriber.token().to_owned(),
-    ));
-    let publishing = Publishing {
-        bus,
-        token: world.client("pub", "sender", "publish").await?.token().to_owned(),
-        events: args.events,
-    };
-
-    let start = Instant::now();
-    let watch = tokio::spawn(watch(Arc::clone(ledger)));
-    let load = async {
-        publish::all(ledger, &publishing).await;
-        Ok(())
-    };
-    // A process that does not come back ends the run: nothing would ever be accepted again.
-    let faults = faults::inflict(&mut world, ledger, args.kills, args.events);
-    let ((), kills) = match tokio::try_join!(load, faults) {
-        Ok(done) => done,
-        Err(failure) => return Err(failure.while_("a killed process did not come back")),
-    };
-    let load_time = start.elapsed();
-    settle(ledger).await;
-    tokio::time::sleep(AFTERMATH).await;
-    let fresh = fresh(ledger, &publishing).await;
+    let mut setup = Setup::new(folder.path(), long).await?;
+    if let Ready::Skip(why) = (row.prepare)(&mut setup)? {
+        return Ok(Performed::Skipped(why));
+    }
+    let mut stage = Box::pin(Stage::start(row, setup, &ledger)).await?;
+    let watch = tokio::spawn(watch(Arc::clone(&ledger)));
+    let run = Box::pin(play(&mut stage)).await;
     watch.abort();
-    puller.abort();
+    // Gone before what they stand on is taken away.
+    stage.end().await?;
+    let run = run.map_err(|failure| failure.while_(stage.where_it_stands()))?;
+    Ok(Performed::Done(Box::new(run)))
+}
 
-    let dead = dead_letters(&world.operator().await?).await?;
-    let verdict = open(ledger).verdict(&dead);
+async fn play(stage: &mut Stage) -> Outcome<Run> {
+    let start = Instant::now();
+    stage.publish();
+    let fault = stage.row.fault;
+    fault(stage).await?;
+    stage.end_of_load().await?;
+    let load_time = start.elapsed();
+    settle(&stage.ledger).await;
+    tokio::time::sleep(AFTERMATH).await;
+    let fresh = fresh(&stage.ledger, &stage.publishing).await;
+    stage.end_of_pull();
+
+    let dead = dead_letters(&stage.world.operator().await?).await?;
+    let ledger = open(&stage.ledger);
     Ok(Run {
-        seed: open(ledger).seed(),
-        verdict,
-        kills,
+        seed: ledger.seed(),
+        verdict: ledger.verdict(&dead),
+        kills: stage.kills,
         dead,
         fresh,
+        expectations: std::mem::take(&mut stage.expectations),
         load_time,
         time: start.elapsed(),
     })
-}
-
-fn address(world: &World) -> Outcome<SocketAddr> {
-    let base = world.bus.base();
-    let address = base.trim_start_matches("http://").parse();
-    address.map_err(|_| Failure::new(format!("{base} is not a loopback address")))
-}
-
-async fn write_city(folder: &Path) -> Outcome<()> {
-    let here = workspace_dir().join("tests/chaos");
-    copy_folder(&here.join("city"), folder)?;
-    Guest::built(here.join("guest"), "pass-on")
-        .await?
-        .lay_into(folder)
 }
 
 /// Waits until every obligation is met, or nothing has arrived for a while.
@@ -144,7 +123,7 @@ async fn settle(ledger: &Shared) {
 async fn fresh(ledger: &Shared, publishing: &Publishing) -> Option<Duration> {
     let number = open(ledger).claim();
     let start = Instant::now();
-    let mut connection = Connection::new(publishing.bus);
+    let mut connection = publishing.connection();
     let arrived = async {
         publish::one(ledger, publishing, &mut connection, number).await;
         while !open(ledger).is_met(number) {

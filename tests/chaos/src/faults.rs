@@ -1,10 +1,11 @@
-//! Who is killed when: bus and broker in turn, spread over the events, each back after up to three seconds.
+//! Who is killed when: at even distances of claimed events, each back after up to three seconds.
 
 use std::time::Duration;
 
-use stadtbus_harness::{Outcome, World};
+use stadtbus_harness::Outcome;
 
-use crate::publish::{Shared, open};
+use crate::publish::open;
+use crate::stage::Stage;
 
 /// Longest time a killed process stays away, in milliseconds.
 const AWAY_MS_MAX: u64 = 3_000;
@@ -19,35 +20,42 @@ pub(crate) struct Kills {
     pub(crate) broker: u32,
 }
 
-/// Kills `kills` times while `events` are being published, at even distances of claimed events.
-pub(crate) async fn inflict(world: &mut World, ledger: &Shared, kills: u32, events: u64) -> Outcome<Kills> {
-    let mut random = fastrand::Rng::with_seed(open(ledger).seed());
-    let mut done = Kills::default();
+/// Whom to kill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whom {
+    Bus,
+    Broker,
+    InTurn,
+}
+
+/// Kills as often as the row says while its events are being published, at even distances of claimed events.
+pub(crate) async fn inflict(stage: &mut Stage, whom: Whom, away_ms_max: u64) -> Outcome<()> {
+    let (kills, events) = (stage.row.kills, stage.row.events);
     for kill in 0..kills {
         let after = events * u64::from(kill + 1) / u64::from(kills + 1);
-        while open(ledger).claimed() < after {
+        while open(&stage.ledger).claimed() < after {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        tokio::time::sleep(Duration::from_millis(random.u64(0..JITTER_MS_MAX))).await;
-        let away = Duration::from_millis(random.u64(0..AWAY_MS_MAX));
-        let broker = kill % 2 == 1;
-        let claimed = open(ledger).claimed();
+        tokio::time::sleep(Duration::from_millis(stage.random.u64(0..JITTER_MS_MAX))).await;
+        let away = Duration::from_millis(stage.random.u64(0..away_ms_max));
+        let broker = whom == Whom::Broker || (whom == Whom::InTurn && kill % 2 == 1);
+        let claimed = open(&stage.ledger).claimed();
         let who = if broker { "nats-server" } else { "stadtbus" };
         eprintln!(
             "… kill -9 {who} at event {claimed}, back after {} ms",
             away.as_millis()
         );
+        // A process that does not come back ends the run: nothing would ever be accepted again.
         if broker {
-            world.nats.kill_hard().await?;
-            tokio::time::sleep(away).await;
-            world.nats.start_again().await?;
-            done.broker += 1;
+            stage.kill_broker(away).await?;
         } else {
-            world.bus.kill_hard().await?;
-            tokio::time::sleep(away).await;
-            world.bus.start_again().await?;
-            done.bus += 1;
+            stage.kill_bus(away).await?;
         }
     }
-    Ok(done)
+    Ok(())
+}
+
+/// Bus and broker in turn.
+pub(crate) async fn in_turn(stage: &mut Stage) -> Outcome<()> {
+    inflict(stage, Whom::InTurn, AWAY_MS_MAX).await
 }

@@ -5,12 +5,14 @@
 //! seen is *lost*; what nobody claimed is *foreign*; what has other data than was sent is *corrupted*. At least once is the
 //! promise, so *duplicates* are counted and are no violation; that one event stands in the log twice is.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::payload::{self, Hash};
 
 /// The subscriptions whose receivers report, by index.
 pub(crate) const SUBSCRIPTIONS: [&str; 3] = ["probe-webhook", "probe-pull", "probe-derived"];
+/// Those that ask for order by key.
+const ORDERED: [bool; SUBSCRIPTIONS.len()] = [false, false, false];
 
 /// A place in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,6 +71,8 @@ pub(crate) struct Ledger {
     corrupted: Vec<String>,
     twice_in_log: BTreeSet<u64>,
     changed_receipts: BTreeSet<u64>,
+    /// What arrived for the first time where order is asked for, in this order.
+    arrivals: Vec<u64>,
     trouble: String,
 }
 
@@ -85,18 +89,21 @@ pub(crate) struct Verdict {
     pub(crate) corrupted: Vec<String>,
     pub(crate) twice_in_log: Vec<String>,
     pub(crate) changed_receipts: Vec<String>,
+    /// Arrived after an event of its key that was accepted later.
+    pub(crate) disordered: Vec<String>,
     pub(crate) duplicates: [u64; SUBSCRIPTIONS.len()],
 }
 
 impl Verdict {
     /// The checks that must be empty, by name.
-    pub(crate) fn violations(&self) -> [(&'static str, &[String]); 5] {
+    pub(crate) fn violations(&self) -> [(&'static str, &[String]); 6] {
         [
             ("lost", &self.lost),
             ("foreign", &self.foreign),
             ("corrupted", &self.corrupted),
             ("twice in the log", &self.twice_in_log),
             ("receipt changed", &self.changed_receipts),
+            ("out of order", &self.disordered),
         ]
     }
 }
@@ -113,6 +120,7 @@ impl Ledger {
             corrupted: Vec::new(),
             twice_in_log: BTreeSet::new(),
             changed_receipts: BTreeSet::new(),
+            arrivals: Vec::new(),
             trouble: String::new(),
         }
     }
@@ -217,6 +225,9 @@ impl Ledger {
         };
         *received = received.saturating_add(1);
         let first = *received == 1;
+        if first && ORDERED.get(subscription) == Some(&true) {
+            self.arrivals.push(number);
+        }
         if elsewhere {
             self.twice_in_log.insert(number);
         }
@@ -244,6 +255,16 @@ impl Ledger {
             .unwrap_or_default()
     }
 
+    /// Obligations that each subscription has met.
+    pub(crate) fn met(&self) -> [u64; SUBSCRIPTIONS.len()] {
+        self.met
+    }
+
+    /// What each subscription got more than once.
+    pub(crate) fn duplicates(&self) -> [u64; SUBSCRIPTIONS.len()] {
+        self.duplicates
+    }
+
     /// Whether every subscription got this event.
     pub(crate) fn is_met(&self, number: u64) -> bool {
         let claim = usize::try_from(number)
@@ -267,6 +288,7 @@ impl Ledger {
             twice_in_log: self.ids(&self.twice_in_log),
             changed_receipts: self.ids(&self.changed_receipts),
             duplicates: self.duplicates,
+            disordered: self.disordered(),
             ..Verdict::default()
         };
         for (number, claim) in (0..).zip(&self.claims) {
@@ -282,6 +304,24 @@ impl Ledger {
             }
         }
         verdict
+    }
+
+    /// Within one key, what was accepted first must arrive first. An event without a receipt has no place to compare.
+    fn disordered(&self) -> Vec<String> {
+        let mut last: HashMap<u64, u64> = HashMap::new();
+        let mut found = Vec::new();
+        for number in &self.arrivals {
+            let claim = usize::try_from(*number).ok().and_then(|at| self.claims.get(at));
+            let Some(place) = claim.and_then(|claim| claim.accepted.as_ref()) else {
+                continue;
+            };
+            let last = last.entry(payload::key(*number)).or_default();
+            if place.position < *last {
+                found.push(payload::event_id(self.seed, *number));
+            }
+            *last = place.position.max(*last);
+        }
+        found
     }
 
     fn ids(&self, numbers: &BTreeSet<u64>) -> Vec<String> {

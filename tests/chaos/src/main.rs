@@ -1,4 +1,4 @@
-//! `stadtbus-chaos`: kills bus and broker under load and counts what is missing.
+//! `stadtbus-chaos`: kills bus and broker under load, disturbs all around them and counts what is missing.
 //!
 //! **Purpose.** "Nothing that was answered 202 is lost" is a sentence about the worst moment, so it is tested there: every
 //! event is claimed in a ledger outside the system before it is sent, every receiver reports what it got, and after the
@@ -14,15 +14,21 @@
 //!
 //! Exit code 0: no violation. 1: a violation. 2: the run could not be made.
 
+mod answers;
 mod args;
 mod campaign;
 mod corruption;
 mod faults;
 mod ledger;
+mod matrix;
 mod payload;
 mod planted;
+mod proxy;
 mod publish;
 mod receive;
+mod rows;
+mod setup;
+mod stage;
 mod verdict;
 
 use std::process::ExitCode;
@@ -51,8 +57,13 @@ async fn run() -> Outcome<bool> {
     if args.corruption {
         return Box::pin(corruption::run(&args)).await;
     }
-    match args.planted {
-        Some(bug) => planted::prove(bug, &args).await,
-        None => Box::pin(campaign::run(&args)).await,
+    if args.list {
+        print!("{}", matrix::list());
+        return Ok(true);
+    }
+    match (args.planted, args.campaign) {
+        (Some(bug), _) => planted::prove(bug, &args).await,
+        (None, Some(_)) => Box::pin(campaign::run(&args)).await,
+        (None, None) => Box::pin(matrix::run(&args)).await,
     }
 }

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 pub(crate) type Hash = [u8; 32];
 
 const TEXT_WORDS_MAX: usize = 120;
+/// Keys that events share.
+const KEYS: u64 = 64;
 const WORDS: [&str; 6] = [
     "Straße ",
     "\\u00dcbergabe ",
@@ -23,6 +25,11 @@ const WORDS: [&str; 6] = [
 /// The id of the event with this number.
 pub(crate) fn event_id(seed: u64, number: u64) -> String {
     format!("probe-{seed}-{number}")
+}
+
+/// The key of the event with this number: events of one key are to stay in order where that is asked for.
+pub(crate) fn key(number: u64) -> u64 {
+    number % KEYS
 }
 
 /// The data of the event with this number, as the bytes of a JSON object.
@@ -47,8 +54,9 @@ pub(crate) fn event(seed: u64, number: u64) -> String {
     let mut event = String::with_capacity(data.len() + 256);
     let _ = write!(
         event,
-        "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"urn:pruefstand:pub:sender\",\"type\":\"de.pruefstand.pub.probe.sent.v1\",\"datacontenttype\":\"application/json\",\"data\":{data}}}",
-        event_id(seed, number)
+        "{{\"specversion\":\"1.0\",\"id\":\"{}\",\"source\":\"urn:pruefstand:pub:sender\",\"type\":\"de.pruefstand.pub.probe.sent.v1\",\"partitionkey\":\"k-{}\",\"datacontenttype\":\"application/json\",\"data\":{data}}}",
+        event_id(seed, number),
+        key(number)
     );
     event
 }

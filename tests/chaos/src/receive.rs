@@ -1,16 +1,18 @@
 //! The receivers: two webhooks, which now and then refuse, and one that fetches.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use stadtbus_harness::{Failure, Outcome};
-use stadtbus_load::{Connection, NO_CONTENT, Receiver, UNAVAILABLE, request};
+use stadtbus_load::{BAD_REQUEST, Connection, NO_CONTENT, Receiver, UNAVAILABLE, request};
 
 use crate::ledger::{Place, Report};
+use crate::payload;
 use crate::publish::{Shared, open};
 
 /// One in so many deliveries is answered 503: what must be tried again is where events get lost.
@@ -20,15 +22,65 @@ const RELEASE_EACH: u64 = 53;
 const PAUSE: Duration = Duration::from_millis(100);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// How the receivers behave beside what they do anyway.
+#[derive(Debug, Default)]
+pub(crate) struct Behaviour {
+    /// The webhook `probe-webhook` answers 400 to one in so many events, always; 0: to none.
+    pub(crate) poison_each: AtomicU64,
+    /// How often each of them was tried, and when first and last.
+    poisoned: Mutex<HashMap<u64, Tried>>,
+    /// Nothing is fetched while this is set.
+    pub(crate) pull_rests: AtomicBool,
+}
+
+/// The attempts at one poisoned event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tried {
+    pub(crate) times: u64,
+    pub(crate) first: Instant,
+    pub(crate) last: Instant,
+}
+
+impl Behaviour {
+    fn is_poison(&self, data: &[u8]) -> bool {
+        let each = self.poison_each.load(Relaxed);
+        if each == 0 {
+            return false;
+        }
+        let Some((_, number)) = payload::origin(data).filter(|(_, number)| number % each == each - 1) else {
+            return false;
+        };
+        let now = Instant::now();
+        let mut poisoned = self.poisoned.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = poisoned.entry(number).or_insert(Tried {
+            times: 0,
+            first: now,
+            last: now,
+        });
+        tried.times += 1;
+        tried.last = now;
+        true
+    }
+
+    /// The attempts at all poisoned events.
+    pub(crate) fn poisoned(&self) -> Vec<Tried> {
+        let poisoned = self.poisoned.lock().unwrap_or_else(PoisonError::into_inner);
+        poisoned.values().copied().collect()
+    }
+}
+
 /// Listens for both webhook subscriptions.
-pub(crate) async fn webhooks(ledger: &Shared) -> Outcome<Receiver> {
-    let ledger = Arc::clone(ledger);
+pub(crate) async fn webhooks(ledger: &Shared, host: &str, behaviour: &Arc<Behaviour>) -> Outcome<Receiver> {
+    let (ledger, behaviour) = (Arc::clone(ledger), Arc::clone(behaviour));
     let requests = AtomicU64::new(0);
     let take = move |head: &[u8], body: &[u8]| {
         if requests.fetch_add(1, Relaxed) % REFUSE_EACH == REFUSE_EACH - 1 {
             return UNAVAILABLE;
         }
         let derived = head.starts_with(b"POST /derived ");
+        if !derived && behaviour.is_poison(body) {
+            return BAD_REQUEST;
+        }
         let id = header(head, b"ce-id");
         open(&ledger).report(Report {
             subscription: if derived { 2 } else { 0 },
@@ -38,7 +90,7 @@ pub(crate) async fn webhooks(ledger: &Shared) -> Outcome<Receiver> {
         });
         NO_CONTENT
     };
-    Ok(Receiver::start(Arc::new(take)).await?)
+    Ok(Receiver::start_at(host, Arc::new(take)).await?)
 }
 
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a str> {
@@ -74,13 +126,23 @@ struct Event<'a> {
 }
 
 /// Fetches from `probe-pull` for as long as it is polled; faults of the bus are ridden out.
-pub(crate) async fn pull(ledger: Shared, bus: SocketAddr, token: String) {
+pub(crate) async fn pull(ledger: Shared, buses: Vec<SocketAddr>, token: String, behaviour: Arc<Behaviour>) {
+    for bus in buses.iter().copied().cycle() {
+        pull_from(&ledger, bus, &token, &behaviour, buses.len() > 1).await;
+    }
+}
+
+/// Fetches from one bus process; only until the first failure where there is another.
+async fn pull_from(ledger: &Shared, bus: SocketAddr, token: &str, behaviour: &Behaviour, turn: bool) {
     let path = |what: &str| format!("/v1/subscriptions/probe-pull/{what}");
     let body = br#"{"max":500,"wait_ms":1000,"lease_ms":20000}"#;
-    let receive = request(bus, &path("receive"), &token, "application/json", body);
+    let receive = request(bus, &path("receive"), token, "application/json", body);
     let mut connection = Connection::new(bus);
     let mut rounds = 0_u64;
     loop {
+        while behaviour.pull_rests.load(Relaxed) {
+            tokio::time::sleep(PAUSE).await;
+        }
         rounds += 1;
         let how = if rounds.is_multiple_of(RELEASE_EACH) {
             "release"
@@ -89,13 +151,16 @@ pub(crate) async fn pull(ledger: Shared, bus: SocketAddr, token: String) {
         };
         let settle = |handles: &[String]| {
             let handles = serde_json::json!({"handles": handles}).to_string();
-            request(bus, &path(how), &token, "application/json", handles.as_bytes())
+            request(bus, &path(how), token, "application/json", handles.as_bytes())
         };
-        let report = (how == "acknowledge").then_some(&ledger);
+        let report = (how == "acknowledge").then_some(ledger);
         let round = round(&mut connection, &receive, settle, report);
         if !matches!(tokio::time::timeout(ANSWER_WITHIN, round).await, Ok(Ok(()))) {
             connection.close();
             tokio::time::sleep(PAUSE).await;
+            if turn {
+                return;
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use stadtbus_harness::{Client, Outcome};
 
 use crate::faults::Kills;
 use crate::ledger::{DeadLetter, SUBSCRIPTIONS, Verdict};
+use crate::stage::Expectation;
 
 /// One finished run.
 pub(crate) struct Run {
@@ -18,6 +19,8 @@ pub(crate) struct Run {
     pub(crate) dead: Vec<DeadLetter>,
     /// How long a fresh event took to all receivers; `None` if it did not get there.
     pub(crate) fresh: Option<Duration>,
+    /// What the row expects of the bus beside the oracle's verdict.
+    pub(crate) expectations: Vec<Expectation>,
     pub(crate) load_time: Duration,
     pub(crate) time: Duration,
 }
@@ -28,6 +31,7 @@ const DEAD_LETTERS_MAX: u32 = 1_000;
 impl Run {
     pub(crate) fn is_clean(&self) -> bool {
         self.fresh.is_some()
+            && self.expectations.iter().all(|expectation| expectation.kept)
             && self
                 .verdict
                 .violations()
@@ -81,11 +85,18 @@ impl Run {
         for reason in reasons.iter().take(SHOWN_MAX) {
             let _ = writeln!(table, "  {reason}");
         }
+        for Expectation { what, kept } in &self.expectations {
+            let _ = writeln!(
+                table,
+                "{:<11}{what}",
+                if *kept { "expected" } else { "VIOLATION" }
+            );
+        }
         table.push_str(&self.closing());
         table
     }
 
-    fn closing(&self) -> String {
+    pub(crate) fn closing(&self) -> String {
         if self.is_clean() {
             return "\nchaos: no violation\n".to_owned();
         }
@@ -95,6 +106,12 @@ impl Run {
                 let shown = found.get(..SHOWN_MAX).unwrap_or(found).join(", ");
                 let _ = write!(closing, "; {name} {}: {shown}", found.len());
             }
+        }
+        if self.fresh.is_none() {
+            closing.push_str("; no fresh event gets through");
+        }
+        for broken in self.expectations.iter().filter(|expectation| !expectation.kept) {
+            let _ = write!(closing, "; not as expected: {}", broken.what);
         }
         closing.push('\n');
         closing

@@ -16,6 +16,16 @@ pub struct BusOptions {
     pub env: Vec<(String, String)>,
     /// Base address of an OTLP/HTTP receiver.
     pub otlp_endpoint: Option<String>,
+    /// The address it listens on; loopback if none is given.
+    pub host: Option<String>,
+    /// Where it reaches the broker, if not at the broker's own address.
+    pub broker_url: Option<String>,
+    /// A command that becomes the bus, to start it behind.
+    pub wrapper: Vec<String>,
+    /// Where it keeps compiled plugins, if not where all tests do.
+    pub plugin_cache: Option<PathBuf>,
+    /// Where configuration and log lie, if not below the world's directory.
+    pub dir: Option<PathBuf>,
 }
 
 /// A running (or killed) bus.
@@ -44,6 +54,7 @@ impl Bus {
         issuer: &Issuer,
         options: &BusOptions,
     ) -> Outcome<Self> {
+        let dir = options.dir.as_deref().unwrap_or(dir);
         std::fs::create_dir_all(dir)?;
         let mut last = Failure::new("the bus was not tried");
         for _ in 0..START_TRIES {
@@ -80,7 +91,13 @@ impl Bus {
         ];
         std::fs::write(self.config_file(), self.configuration()?)?;
         let log = self.log_file();
-        self.process = Some(Process::start(&stadtbus_bin()?, &args, &self.options.env, &log)?);
+        self.process = Some(Process::start_behind(
+            &self.options.wrapper,
+            &stadtbus_bin()?,
+            &args,
+            &self.options.env,
+            &log,
+        )?);
         let process = &mut self.process;
         let ready = eventually(READY_WITHIN, "`ready http://…` from stadtbus serve", || {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -103,7 +120,11 @@ impl Bus {
     /// The base address of its API.
     #[must_use]
     pub fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.host(), self.port)
+    }
+
+    fn host(&self) -> &str {
+        self.options.host.as_deref().unwrap_or("127.0.0.1")
     }
 
     /// Its configuration file.
@@ -173,13 +194,15 @@ impl Bus {
 
     fn configuration(&self) -> Outcome<String> {
         // Compiled plugins are keyed by digest and engine, so all tests may share them; the bus makes the directory.
-        let cache = target_dir()?.join("plugin-cache");
+        let shared = target_dir()?.join("plugin-cache");
+        let cache = self.options.plugin_cache.as_ref().unwrap_or(&shared);
         let otlp = self.options.otlp_endpoint.as_ref();
         let otlp = otlp.map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
         Ok(format!(
-            "listen = \"127.0.0.1:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n[witness]\ndir = {:?}\n{}{}\n",
+            "listen = \"{}:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n[witness]\ndir = {:?}\n{}{}\n",
+            self.host(),
             self.port,
-            self.broker_url,
+            self.options.broker_url.as_ref().unwrap_or(&self.broker_url),
             self.monitor,
             self.key_file,
             cache,

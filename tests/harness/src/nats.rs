@@ -12,6 +12,20 @@ pub struct NatsOptions {
     pub sync_always: bool,
     /// Upper bound of JetStream's file store in bytes: small for tests of "storage full".
     pub store_bytes_max: u64,
+    /// The address it listens on.
+    pub host: String,
+    /// It listens on all addresses, `host` is the one at which it is looked after.
+    pub listen_everywhere: bool,
+    /// The address at which clients reach it, if not at `host`.
+    pub reached_at: Option<String>,
+    /// The port for clients; a free one if none is given.
+    pub port: Option<u16>,
+    /// A command that becomes the server, to start it behind.
+    pub wrapper: Vec<String>,
+    /// Where JetStream stores; beside the configuration if nothing is given.
+    pub store: Option<PathBuf>,
+    /// Lines appended to the generated configuration.
+    pub extra_config: String,
 }
 
 impl Default for NatsOptions {
@@ -20,6 +34,13 @@ impl Default for NatsOptions {
             sync_always: true,
             // JetStream reserves what each log may grow to: this must exceed their sum, not their content.
             store_bytes_max: 1 << 40,
+            host: "127.0.0.1".to_owned(),
+            listen_everywhere: false,
+            reached_at: None,
+            port: None,
+            wrapper: Vec::new(),
+            store: None,
+            extra_config: String::new(),
         }
     }
 }
@@ -44,7 +65,8 @@ impl NatsServer {
         std::fs::create_dir_all(&dir)?;
         let mut last = Failure::new("nats-server was not tried");
         for _ in 0..START_TRIES {
-            let (port, monitor_port) = (free_port()?, free_port()?);
+            let port = options.port.map_or_else(free_port, Ok)?;
+            let monitor_port = free_port()?;
             let mut server = Self {
                 options: options.clone(),
                 dir: dir.clone(),
@@ -65,7 +87,8 @@ impl NatsServer {
         let config = self.dir.join("nats.conf");
         std::fs::write(&config, self.config())?;
         let args = ["--config".to_owned(), config.display().to_string()];
-        self.process = Some(Process::start(
+        self.process = Some(Process::start_behind(
+            &self.options.wrapper,
             &nats_server_bin()?,
             &args,
             &[],
@@ -80,13 +103,21 @@ impl NatsServer {
         } else {
             ""
         };
+        let host = if self.options.listen_everywhere {
+            "0.0.0.0"
+        } else {
+            &self.options.host
+        };
+        let beside = self.dir.join("store");
+        let store = self.options.store.as_ref().unwrap_or(&beside);
         format!(
-            "listen: 127.0.0.1:{}\nhttp: 127.0.0.1:{}\nlog_file: \"{}\"\njetstream {{\n  store_dir: \"{}\"\n  max_file_store: {}\n  {sync}\n}}\n",
+            "listen: {host}:{}\nhttp: {host}:{}\nlog_file: \"{}\"\njetstream {{\n  store_dir: \"{}\"\n  max_file_store: {}\n  {sync}\n}}\n{}",
             self.port,
             self.monitor_port,
             self.dir.join("nats.log").display(),
-            self.dir.join("store").display(),
+            store.display(),
             self.options.store_bytes_max,
+            self.options.extra_config,
         )
     }
 
@@ -119,13 +150,21 @@ impl NatsServer {
     /// The URL clients connect to.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        let host = self.options.reached_at.as_ref().unwrap_or(&self.options.host);
+        format!("nats://{host}:{}", self.port)
     }
 
     /// The base of the monitoring endpoints.
     #[must_use]
     pub fn monitor(&self) -> String {
-        format!("http://127.0.0.1:{}", self.monitor_port)
+        format!("http://{}:{}", self.options.host, self.monitor_port)
+    }
+
+    /// The base of the monitoring endpoints as clients of the broker reach it.
+    #[must_use]
+    pub fn monitor_for_clients(&self) -> String {
+        let host = self.options.reached_at.as_ref().unwrap_or(&self.options.host);
+        format!("http://{host}:{}", self.monitor_port)
     }
 
     /// The running process.

@@ -67,6 +67,24 @@ impl Process {
         })
     }
 
+    /// Starts `program` behind a command that becomes it (`ip netns exec NAME`, `prlimit --nofile=256`): the process is then
+    /// the program's own, and signals reach it.
+    pub fn start_behind(
+        wrapper: &[String],
+        program: &Path,
+        args: &[String],
+        env: &[(String, String)],
+        log: &Path,
+    ) -> Outcome<Self> {
+        let Some((first, more)) = wrapper.split_first() else {
+            return Self::start(program, args, env, log);
+        };
+        let mut all = more.to_vec();
+        all.push(program.display().to_string());
+        all.extend_from_slice(args);
+        Self::start(Path::new(first), &all, env, log)
+    }
+
     /// Runs a command to its end, at most `deadline` long.
     pub async fn run<S: AsRef<OsStr>>(
         program: &Path,

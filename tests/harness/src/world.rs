@@ -61,7 +61,7 @@ impl World {
         let bus = Bus::start(
             &dir.path().join("bus"),
             &nats.url(),
-            &nats.monitor(),
+            &nats.monitor_for_clients(),
             &issuer,
             &options.bus,
         )

@@ -24,6 +24,6 @@ pub use client::{Answer, Connection, request};
 pub use guest::{Guest, copy_folder};
 pub use latency::Latencies;
 pub use pace::{Due, pace};
-pub use server::{Handler, NO_CONTENT, OK, Receiver, Reply, UNAVAILABLE};
+pub use server::{BAD_REQUEST, Handler, NO_CONTENT, OK, Receiver, Reply, UNAVAILABLE};
 pub use template::{LANE_MARK, NUMBER_MARK, Template};
 pub use words::Words;

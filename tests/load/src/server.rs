@@ -16,6 +16,8 @@ pub type Reply = &'static [u8];
 pub const NO_CONTENT: Reply = b"HTTP/1.1 204 No Content\r\n\r\n";
 /// Taken.
 pub const OK: Reply = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+/// Not like this.
+pub const BAD_REQUEST: Reply = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
 /// Not now.
 pub const UNAVAILABLE: Reply = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
 const LENGTH_REQUIRED: Reply =
@@ -39,7 +41,15 @@ impl Receiver {
     /// # Errors
     /// What the socket says.
     pub async fn start(handler: Arc<Handler>) -> std::io::Result<Self> {
-        let socket = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::start_at("127.0.0.1", handler).await
+    }
+
+    /// Listens on a free port of this address.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub async fn start_at(host: &str, handler: Arc<Handler>) -> std::io::Result<Self> {
+        let socket = TcpListener::bind((host, 0)).await?;
         let address = socket.local_addr()?;
         let listener = tokio::spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {

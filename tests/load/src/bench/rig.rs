@@ -35,6 +35,7 @@ pub(crate) fn broker_options(durability: Durability) -> NatsOptions {
     NatsOptions {
         sync_always: durability == Durability::Always,
         store_bytes_max: STORE_BYTES_MAX,
+        ..NatsOptions::default()
     }
 }
 
