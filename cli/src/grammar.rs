@@ -4,8 +4,8 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, conformance, dev, dlq, doctor, explain, lint, log, parked, pause, plugin, print_config, pull,
-    route, send, serve, status, subscription, tap, test, token, trace,
+    apply, completeness, conformance, dev, dlq, doctor, explain, lint, log, parked, pause, plugin,
+    print_config, pull, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use crate::say;
 use crate::ui::text::Lang;
@@ -86,6 +86,7 @@ pub(crate) enum Command {
     Send(send::Args),
     Trace(trace::Args),
     Route(route::Args),
+    Completeness(completeness::Args),
     Tap(tap::Args),
     Receive(pull::ReceiveArgs),
     Ack(pull::AckArgs),

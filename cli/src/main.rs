@@ -24,8 +24,8 @@ mod session;
 mod ui;
 
 use commands::{
-    apply, conformance as suite, dev, dlq, doctor, explain, lint, log, parked, pause, plugin, print_config,
-    pull, route, send, serve, status, subscription, tap, test, token, trace,
+    apply, completeness, conformance as suite, dev, dlq, doctor, explain, lint, log, parked, pause, plugin,
+    print_config, pull, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -71,6 +71,7 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Ack(args) => pull::acknowledge(&args, session),
         Command::Trace(args) => trace::run(&args, session),
         Command::Route(args) => route::run(&args, session),
+        Command::Completeness(args) => completeness::run(&args, session),
         Command::Tap(args) => tap::run(&args, session),
         // Subscriptions
         Command::Status(args) => status::run(&args, session),

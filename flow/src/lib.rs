@@ -53,6 +53,8 @@ pub mod journey;
 
 pub mod witness;
 
+pub mod completeness;
+
 pub mod limits;
 
 #[cfg(feature = "planted-bugs")]

@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments, what it does, what it says.
 
 pub(crate) mod apply;
+pub(crate) mod completeness;
 pub(crate) mod conformance;
 pub(crate) mod dev;
 pub(crate) mod dlq;

@@ -5,6 +5,7 @@
 
 mod api;
 mod city;
+mod completeness;
 mod consent;
 mod dead_letters;
 mod descriptions;
@@ -107,6 +108,7 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(dead_letters::show))
         .with(routes!(dead_letters::retry))
         .with(routes!(tap::stream))
+        .with(routes!(completeness::check))
         .with(routes!(logs::list))
         .with(routes!(logs::show))
         .with(routes!(logs::accept_truth))

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stadtbus_harness::{Client, Failure, Mode, World, eventually};
 
 use crate::city::CityFolder;
-use crate::support::{LATER, event, publish, recipient, sender, take, world};
+use crate::support::{LATER, changed, event, publish, recipient, sender, take, world};
 
 fn stream(world: &World, name: &str) -> PathBuf {
     world.dir().join("nats/store/jetstream/$G/streams").join(name)
@@ -152,6 +152,42 @@ async fn decided(world: &World, sender: &Client, amt: &Client) {
     );
     let nobody = world.bus.client("");
     assert_eq!(nobody.get("/readyz").await.unwrap().status, 200);
+    complete(world, sender).await;
+}
+
+/// What is lost is told, and so is a number that a source left out.
+async fn complete(world: &World, sender: &Client) {
+    for number in ["0001", "0002", "0004"] {
+        let numbered = changed(event(&format!("nr-{number}"), 1), "sequence", json!(number));
+        publish(sender, &numbered).await;
+    }
+    let german = says(world, "de", &["completeness", "werk"]).await;
+    assert!(german.contains("31 Positionen sind verloren: 21–51"), "{german}");
+    assert!(german.contains("es fehlen 3\n"), "{german}");
+    let english = says(world, "en", &["completeness", "werk"]).await;
+    assert!(
+        english.contains("missing 3\n") && english.contains("31 positions are lost"),
+        "{english}"
+    );
+    let own = sender
+        .get("/v1/completeness?from=52")
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap()
+        .json();
+    assert_eq!(
+        (&own["lost"], &own["complete"]),
+        (&json!(0), &json!(false)),
+        "{own}"
+    );
+    let others = sender.get("/v1/completeness?partner=amt").await.unwrap();
+    assert_eq!(
+        (others.status, others.code().as_str()),
+        (403, "SB-1305"),
+        "{}",
+        others.text()
+    );
 }
 
 async fn refused(world: &World, sender: &Client) {
