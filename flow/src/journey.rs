@@ -1,33 +1,42 @@
 //! "Wo ist mein Ereignis?": everything the bus did with one event, and why somebody did not get it.
 //!
 //! The past is read from the log (acceptance), from the settle facts (outcomes) and from the lanes (what is under
-//! way); the reasons come from the same evaluator that routes. No payload is shown.
+//! way); the reasons come from the same evaluator that routes. What was recorded when it happened wins over what today's
+//! configuration says, and each line says which of both it is ([`Basis`]). No payload is shown.
 
+mod acceptance;
+mod course;
 mod dry_run;
 mod find;
 mod outcomes;
 mod pending;
+mod places;
 mod verdict;
+mod whereabouts;
 
-use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
+use std::{io, sync::Arc, time::Duration};
 
+use course::Asked;
 pub use dry_run::{Acceptable, DryRun, Tested, dry_run};
 pub use find::find;
+pub use places::Places;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, LogName, Position};
 use stadtbus_contracts::{DataView, Text};
-use stadtbus_event::Event;
+use stadtbus_event::PartnerId;
 pub use verdict::Verdict;
 
 use crate::{
     Refusal,
     city::{LiveCity, Order},
-    clock,
-    lanes::{Lanes, Outcome, Standing, settled::Fact},
+    lanes::Lanes,
     log::{self, Logged},
-    route::Decision,
-    written::{from_millis, rfc3339},
 };
+
+/// How often it is looked again for what a lane is just writing down.
+const LOOKS_MAX: u32 = 4;
+/// How long such a write may take until it is looked again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What is told of the event itself.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,6 +61,18 @@ pub struct EventCard {
     pub cause: Option<String>,
 }
 
+/// On what a statement rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// Written down when it happened.
+    Recorded,
+    /// How it stands at the moment of asking.
+    Present,
+    /// Not written down: what today's configuration says for the time of acceptance.
+    Evaluated,
+}
+
 /// One line of a journey.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepLine {
@@ -73,15 +94,27 @@ pub struct StepLine {
     /// The same sentence in German, where it is the bus's own and not a plugin's or a receiver's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail_de: Option<String>,
-    /// The clause, contract or agreement that decided.
+    /// The clause, contract, agreement or plugin that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The usage agreement that lets the subscriber have the event, or the one that comes closest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
     /// Which attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
     /// Stable code of the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// When it is tried again, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Id of the token that was used: its `jti`, or the beginning of its digest. Told to the publisher and operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// On what the line rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 impl StepLine {
@@ -92,21 +125,71 @@ impl StepLine {
     }
 }
 
+/// How an event stands with one subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stand {
+    /// The subscription.
+    pub subscription: String,
+    /// Its owner.
+    pub partner: String,
+    /// In one word: that of its last line.
+    pub state: String,
+    /// On what that rests.
+    pub basis: Basis,
+    /// Since when, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// Attempts made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// Stable code of the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// When it is tried again, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 /// A journey.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Journey {
     /// The event.
     pub event: EventCard,
+    /// How it stands with each subscription.
+    pub subscriptions: Vec<Stand>,
     /// What happened, in order; then one line or more for each subscription.
     pub steps: Vec<StepLine>,
+}
+
+impl Journey {
+    /// What a recipient may see of it: how the event came to the bus, without the publisher's credential, and its own
+    /// subscriptions. Nothing, if none of them was to get it.
+    #[must_use]
+    pub fn for_recipient(mut self, partner: &PartnerId) -> Option<Self> {
+        let own = |owner: &str| owner == partner.as_str();
+        self.subscriptions.retain(|stand| own(&stand.partner));
+        let foreign = |state: &str| state == "not-matched" || state == "refused";
+        if self.subscriptions.iter().all(|stand| foreign(&stand.state)) {
+            return None;
+        }
+        self.steps.retain(|line| line.partner.as_deref().is_none_or(own));
+        for line in &mut self.steps {
+            if line.credential.take().is_some() {
+                acceptance::without_credential(line, &self.event.partner);
+            }
+        }
+        Some(self)
+    }
 }
 
 /// Tells the journey of the event at one position.
 ///
 /// # Errors
-/// `SB-2005` when there is no event, `SB-15xx` when the broker does not answer.
+/// `SB-2005` when there is no event, `SB-1411` and `SB-1412` when the index cannot say what became of it, `SB-15xx` when
+/// the broker does not answer.
 pub async fn tell(
     broker: &Arc<dyn Broker>,
+    places: Option<&Places>,
     city: &LiveCity,
     lanes: Option<&Lanes>,
     log: &LogName,
@@ -117,261 +200,80 @@ pub async fn tell(
         .await?
         .ok_or_else(|| Refusal::new("SB-2005", "There is no event at this position."))?;
     let logged = Arc::new(log::decode(record)?);
-    let now = clock::now();
-    let matching = matching(city, &logged.event, now);
-    // Taken before the pages are read: a flush in between shows a fact twice at most, and that is sorted out.
-    let unwritten = unwritten(city, lanes, &logged);
-    let mut outcomes = outcomes::read(broker, &logged, &matching).await?;
-    for (key, facts) in unwritten {
-        let known: &mut Vec<Fact> = outcomes.entry(key).or_default();
-        for fact in facts {
-            if !known.contains(&fact) {
-                known.push(fact);
-            }
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let (subscriptions, lines, doubtful) = courses(broker, places, city, lanes, &logged).await?;
+        // Between a lane and the log a fact is in neither of them for a moment.
+        if doubtful && looks < LOOKS_MAX {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            continue;
         }
-    }
-    let mut steps = acceptance(&logged);
-    let view = DataView::new(&logged.event);
-    for order in &city.orders {
-        let verdict = Verdict::of(order, &view, now);
-        subscription(&mut steps, order, verdict, &logged, &outcomes, lanes);
-    }
-    Ok(Journey {
-        event: card(&logged),
-        steps,
-    })
-}
-
-/// Keys of the orders that get the event.
-fn matching(city: &LiveCity, event: &Event, now: SystemTime) -> Vec<String> {
-    let view = DataView::new(event);
-    let orders = city.orders.iter();
-    orders
-        .filter(|order| order.explain_in(&view, now) == Decision::Match)
-        .map(|order| order.key())
-        .collect()
-}
-
-/// What the lanes of this process know and have not written yet.
-fn unwritten(city: &LiveCity, lanes: Option<&Lanes>, logged: &Logged) -> Vec<(String, Vec<Fact>)> {
-    let lane = |order: &Arc<Order>| lanes.and_then(|lanes| lanes.lane(order.id().as_str()));
-    let facts =
-        |order: &Arc<Order>| Some((order.key(), lane(order)?.unwritten(&logged.log, logged.position)));
-    city.orders
-        .iter()
-        .filter_map(facts)
-        .filter(|(_, facts)| !facts.is_empty())
-        .collect()
-}
-
-fn card(logged: &Logged) -> EventCard {
-    EventCard {
-        id: logged.event.id().to_owned(),
-        source: logged.event.source().to_owned(),
-        ty: logged.event.ty().to_owned(),
-        partner: logged.provenance.partner.to_string(),
-        log: logged.log.to_string(),
-        position: logged.position,
-        acceptedtime: rfc3339(logged.provenance.accepted),
-        cause: logged.provenance.cause.clone(),
-    }
-}
-
-fn acceptance(logged: &Logged) -> Vec<StepLine> {
-    let at = Some(rfc3339(logged.provenance.accepted));
-    let line = |step: &str, outcome: &str, text: Text| {
-        let line = StepLine {
-            at: at.clone(),
-            step: step.to_owned(),
-            outcome: outcome.to_owned(),
-            ..StepLine::default()
-        };
-        line.saying(text)
-    };
-    let provenance = &logged.provenance;
-    let (by, partner, token) = (&provenance.by, &provenance.partner, &provenance.token_id);
-    let who = match &provenance.cause {
-        Some(cause) => line(
-            "transform",
-            "derived",
-            Text::new(
-                format!("abgeleitet durch {by} von {partner} aus {cause}"),
-                format!("derived by {by} of {partner} from {cause}"),
-            ),
-        ),
-        None => line(
-            "authenticate",
-            "known",
-            Text::new(
-                format!("von {by} bei {partner}, Token {token}"),
-                format!("from {by} of {partner}, token {token}"),
-            ),
-        ),
-    };
-    let (ty, log, position) = (logged.event.ty(), &logged.log, logged.position);
-    let valid = Text::new(format!("Typ {ty}"), format!("type {ty}"));
-    let accepted = Text::new(
-        format!("{log} Position {position}"),
-        format!("{log} position {position}"),
-    );
-    vec![
-        who,
-        StepLine {
-            rule: Some(provenance.contract.clone()),
-            ..line("validate", "valid", valid)
-        },
-        line("log", "accepted", accepted),
-    ]
-}
-
-fn subscription(
-    steps: &mut Vec<StepLine>,
-    order: &Order,
-    verdict: Verdict,
-    logged: &Logged,
-    outcomes: &BTreeMap<String, Vec<Fact>>,
-    lanes: Option<&Lanes>,
-) {
-    let base = StepLine {
-        step: "route".to_owned(),
-        subscription: Some(order.id().to_string()),
-        partner: Some(order.partner().to_string()),
-        ..StepLine::default()
-    };
-    let facts = outcomes.get(&order.key());
-    // What has facts was matched when it was routed, whatever holds now.
-    if facts.is_none() && !verdict.is_match() {
-        return steps.push(StepLine {
-            outcome: verdict.outcome,
-            detail: verdict.detail,
-            detail_de: verdict.detail_de,
-            code: verdict.code,
-            rule: verdict.rule,
-            ..base
+        let mut steps = acceptance::lines(&logged);
+        steps.extend(lines);
+        return Ok(Journey {
+            event: acceptance::card(&logged),
+            subscriptions,
+            steps,
         });
     }
-    steps.push(StepLine {
-        outcome: "matched".to_owned(),
-        detail: order.subscription().title.clone(),
-        rule: Some(order.subscription().purpose.clone()),
-        ..base.clone()
-    });
-    for fact in facts.into_iter().flatten() {
-        settled(steps, order, fact, &base);
-    }
-    let ended = facts.is_some_and(|facts| facts.last().is_some_and(|fact| fact.outcome.is_end()));
-    if !ended {
-        steps.push(pending(order, logged, lanes, facts, base));
-    }
 }
 
-fn settled(steps: &mut Vec<StepLine>, order: &Order, fact: &Fact, base: &StepLine) {
-    for (n, note) in (1u32..).zip(fact.notes.iter()) {
-        steps.push(StepLine {
-            at: Some(rfc3339(from_millis(note.at_ms))),
-            step: "deliver".to_owned(),
-            outcome: "failed".to_owned(),
-            detail: note.detail.clone(),
-            attempt: Some(n),
-            code: Some(note.code.clone()),
-            ..base.clone()
-        });
-    }
-    let step = if fact.outcome == Outcome::Filtered || order.is_derivation() {
-        "transform"
-    } else {
-        "deliver"
-    };
-    let line = StepLine {
-        at: Some(rfc3339(from_millis(fact.at_ms))),
-        step: step.to_owned(),
-        outcome: fact.outcome.word().to_owned(),
-        detail: fact.detail.as_deref().unwrap_or_default().to_owned(),
-        rule: order.plugin_name(),
-        attempt: (fact.attempts > 0).then_some(fact.attempts),
-        code: fact.code.as_deref().map(str::to_owned),
-        ..base.clone()
-    };
-    let plain = plain(fact.outcome, order).filter(|_| fact.detail.is_none());
-    steps.push(match plain {
-        Some(text) => line.saying(text),
-        None => line,
-    });
-}
-
-/// What an outcome means where nobody said more.
-fn plain(outcome: Outcome, order: &Order) -> Option<Text> {
-    Some(match outcome {
-        Outcome::Delivered if order.is_derivation() => Text::new(
-            "die abgeleiteten Ereignisse stehen im Log",
-            "derived events are in the log",
-        ),
-        Outcome::Delivered => Text::new("der Empfänger hat es", "the receiver has it"),
-        Outcome::Expired => Text::new(
-            "expirytime war vor der Zustellung vorbei",
-            "expirytime passed before it could be delivered",
-        ),
-        Outcome::Parked => Text::new("geparkt", "parked"),
-        Outcome::Retry => Text::new("ein späterer Versuch ist geplant", "a scheduled retry owns it"),
-        Outcome::Filtered | Outcome::DeadLettered => return None,
-    })
-}
-
-fn pending(
-    order: &Order,
-    logged: &Logged,
+/// How it stands with all subscriptions, with the lines that say why; and whether that is doubtful of one of them.
+async fn courses(
+    broker: &Arc<dyn Broker>,
+    places: Option<&Places>,
+    city: &LiveCity,
     lanes: Option<&Lanes>,
-    facts: Option<&Vec<Fact>>,
-    base: StepLine,
-) -> StepLine {
-    let lane = lanes.and_then(|lanes| lanes.lane(order.id().as_str()));
-    let standing = lane
-        .as_ref()
-        .and_then(|lane| lane.standing(&logged.log, logged.position));
-    let paused = lane.as_ref().and_then(|lane| lane.paused());
-    let base = StepLine {
-        step: "deliver".to_owned(),
-        outcome: "pending".to_owned(),
-        ..base
+    logged: &Arc<Logged>,
+) -> Result<(Vec<Stand>, Vec<StepLine>, bool), Refusal> {
+    let verdicts = {
+        let view = DataView::new(&logged.event);
+        let of = |order: &Arc<Order>| Verdict::of(order, &view, logged.provenance.accepted);
+        let orders = city.orders.iter();
+        orders
+            .map(|order| (Arc::clone(order), of(order)))
+            .collect::<Vec<_>>()
     };
-    if let Some(pause) = paused {
-        return StepLine {
-            outcome: "paused".to_owned(),
-            detail: pause.reason,
-            code: Some(pause.code),
-            ..base
-        };
+    let matching = verdicts.iter().filter(|(_, verdict)| verdict.is_match());
+    let matching: Vec<_> = matching.map(|(order, _)| Arc::clone(order)).collect();
+    // Lanes first, then facts: what ends in between is found in the facts.
+    let whereabouts = whereabouts::read(broker, lanes, &matching, logged).await?;
+    let unwritten = outcomes::unwritten(city, lanes, logged);
+    let keys: Vec<_> = matching.iter().map(|order| order.key()).collect();
+    let mut outcomes = outcomes::read(broker, places, logged, &keys).await?;
+    for (key, facts) in unwritten {
+        outcomes.add(key, facts);
     }
-    if let Some(Standing::Parked { stop }) = &standing {
-        return pending::parked(base, stop.as_deref());
+    let mut asked = Asked {
+        logged,
+        outcomes,
+        whereabouts,
+    };
+    let (mut stands, mut lines, mut doubtful) = (Vec::new(), Vec::new(), false);
+    for (order, verdict) in verdicts {
+        let course = asked.course_of(&order, verdict);
+        doubtful |= course.doubtful;
+        stands.push(course.stand);
+        lines.extend(course.lines);
     }
-    if let Some(Standing::Waiting {
-        attempts,
-        next,
-        notes,
-    }) = &standing
-    {
-        let line = StepLine {
-            at: notes.last().map(|note| rfc3339(from_millis(note.at_ms))),
-            attempt: Some(*attempts),
-            code: notes.last().map(|note| note.code.clone()),
-            ..base
-        };
-        let seconds = next.as_secs_f64();
-        return line.saying(Text::new(
-            format!("nächster Versuch in {seconds:.1} s"),
-            format!("next attempt in {seconds:.1} s"),
-        ));
+    for course in asked.of_cancelled() {
+        stands.push(course.stand);
+        lines.extend(course.lines);
     }
-    if standing.is_none() && facts.is_none() && lane.is_some() {
-        let line = StepLine {
-            outcome: "not-subscribed".to_owned(),
-            ..base
-        };
-        return line.saying(Text::new(
-            "angenommen, bevor das Abonnement begann",
-            "accepted before the subscription began",
-        ));
-    }
-    base.saying(pending::whereabouts(standing.as_ref(), facts.is_some()))
+    Ok((stands, lines, doubtful))
+}
+
+/// The index does not reach far enough yet.
+fn building(log: &LogName, covered: Position, last: Position) -> Refusal {
+    let detail = format!("The index of {log} is being built: {covered} of {last} records are in it.");
+    Refusal::new("SB-1411", detail)
+}
+
+/// The index cannot be read.
+fn unreadable(error: &io::Error) -> Refusal {
+    Refusal::new(
+        "SB-1412",
+        format!("The index of events cannot be read and is built anew: {error}"),
+    )
 }

@@ -29,7 +29,9 @@ impl Refusal {
     #[must_use]
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         let retry_after = match code {
-            "SB-1404" | "SB-1405" | "SB-1407" | "SB-1501" | "SB-1503" => Some(Duration::from_secs(1)),
+            "SB-1404" | "SB-1405" | "SB-1407" | "SB-1411" | "SB-1412" | "SB-1501" | "SB-1503" => {
+                Some(Duration::from_secs(1))
+            }
             "SB-1502" | "SB-1508" => Some(Duration::from_secs(30)),
             _ => None,
         };
@@ -67,7 +69,9 @@ impl Refusal {
             "SB-1401" | "SB-1403" | "SB-1406" => 413,
             "SB-1402" => 431,
             "SB-1404" => 429,
-            "SB-1405" | "SB-1407" | "SB-1501" | "SB-1502" | "SB-1503" | "SB-1508" => 503,
+            "SB-1405" | "SB-1407" | "SB-1411" | "SB-1412" | "SB-1501" | "SB-1502" | "SB-1503" | "SB-1508" => {
+                503
+            }
             "SB-1511" => 410,
             "SB-1504" | "SB-1509" | "SB-2022" | "SB-2004" | "SB-2007" | "SB-2011" | "SB-1408" | "SB-5012"
             | "SB-5016" => 409,

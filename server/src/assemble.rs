@@ -23,6 +23,7 @@ use stadtbus_flow::{
     },
     dispatch::{DeadLetters, Dispatcher},
     facts::{Facts, Metrics},
+    journey::Places,
     lanes::{Lanes, lease::Holder},
     log::LogWriter,
 };
@@ -54,6 +55,7 @@ pub struct Bus {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) dead_letters: DeadLetters,
+    pub(crate) places: Option<Arc<Places>>,
     pub(crate) facts: Arc<Facts>,
     pub(crate) degraded: Option<String>,
     spans: Spans,
@@ -110,6 +112,7 @@ impl Bus {
             Arc::clone(&facts),
             limits.clone(),
         );
+        let places = places(&config);
         let bus = Self {
             config,
             limits,
@@ -124,6 +127,7 @@ impl Bus {
             acceptor,
             dispatcher,
             lanes,
+            places,
             facts,
             degraded,
             spans,
@@ -131,6 +135,7 @@ impl Bus {
         };
         bus.load_secrets().await?;
         bus.load_city().await?;
+        bus.build_index();
         Ok(bus)
     }
 
@@ -146,6 +151,14 @@ impl Bus {
         let secrets = Arc::clone(&self.secrets);
         self.keep(tokio::spawn(async move { secrets.follow().await }));
         Ok(())
+    }
+
+    /// Builds the index of events behind everything else.
+    fn build_index(&self) {
+        if let Some(places) = &self.places {
+            let (broker, cities) = (Arc::clone(&self.broker), Arc::clone(&self.cities));
+            self.keep(tokio::spawn(Arc::clone(places).run(broker, cities)));
+        }
     }
 
     /// Follows the city that the broker holds, and waits for it if there is one: a bus that answers has its city.
@@ -341,6 +354,21 @@ async fn cities(
     });
     let cities = Cities::new(Arc::clone(broker), host, pool, config.limits.clone(), on_change);
     Ok(Arc::new(cities.with_keeper(keeper)))
+}
+
+/// The index of events. It only makes journeys quick: a bus that cannot keep it works without.
+fn places(config: &Config) -> Option<Arc<Places>> {
+    let dir = &config.journey.index_dir;
+    if dir.as_os_str().is_empty() {
+        return None;
+    }
+    match Places::open(dir) {
+        Ok(places) => Some(Arc::new(places)),
+        Err(error) => {
+            tracing::warn!(code = "SB-1412", dir = %dir.display(), %error, "The directory of the index cannot be used; journeys read the logs instead.");
+            None
+        }
+    }
 }
 
 /// The keys for the credentials of receivers. A file that is named must be right: without it subscriptions would stop.

@@ -50,6 +50,7 @@ pub struct Config {
     pub credentials: CredentialsConfig,
     pub signing: SigningConfig,
     pub witness: WitnessConfig,
+    pub journey: JourneyConfig,
     pub telemetry: TelemetryConfig,
     pub limits: Limits,
 }
@@ -129,6 +130,14 @@ pub struct SigningConfig {
 #[allow(missing_docs, reason = "the default configuration file is the reference")]
 pub struct WitnessConfig {
     pub dir: PathBuf,
+}
+
+/// Section `[journey]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the default configuration file is the reference")]
+pub struct JourneyConfig {
+    pub index_dir: PathBuf,
 }
 
 /// Section `[telemetry]`.

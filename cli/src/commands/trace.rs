@@ -89,6 +89,7 @@ fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Ve
             .collect::<Vec<_>>()
             .join("  ")
     ));
+    lines.extend(stands(shell, journey, zone));
     let rows: Vec<Vec<String>> = steps.iter().map(|step| row(step, zone)).collect();
     let table = table(&rows);
     lines.extend(table.iter().zip(steps).map(|(line, step)| {
@@ -102,6 +103,65 @@ fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Ve
         lines.push(format!("  {}", t("noch kein Schritt", "no step yet")));
     }
     lines
+}
+
+/// How it stands with each subscription: who, where, since when, on what that rests.
+fn stands(shell: &Shell, journey: &Value, zone: &TimeZone) -> Vec<String> {
+    let stands = journey.get("subscriptions").and_then(Value::as_array);
+    let stands: &[Value] = stands.map_or(&[], Vec::as_slice);
+    let rows: Vec<Vec<String>> = stands.iter().map(|stand| stand_row(stand, zone)).collect();
+    let table = table(&rows);
+    table
+        .iter()
+        .zip(stands)
+        .map(|(line, stand)| {
+            let line = format!("  {line}");
+            match style(&text(stand, "state"), stand) {
+                Some(style) => shell.paint(style, &line),
+                None => line,
+            }
+        })
+        .collect()
+}
+
+fn stand_row(stand: &Value, zone: &TimeZone) -> Vec<String> {
+    let attempts = text(stand, "attempts");
+    let attempts = match attempts.as_str() {
+        "" => attempts,
+        "1" => t("1 Versuch", "1 attempt").to_owned(),
+        _ => say!("{attempts} Versuche", "{attempts} attempts"),
+    };
+    let more = [
+        text(stand, "code"),
+        attempts,
+        next(stand, zone),
+        format!("({})", basis_name(&text(stand, "basis"))),
+    ];
+    vec![
+        t("Stand", "state").to_owned(),
+        format!("{}/{}", text(stand, "partner"), text(stand, "subscription")),
+        outcome_name(&text(stand, "state")),
+        joined(more),
+    ]
+}
+
+/// When it is tried again.
+fn next(line: &Value, zone: &TimeZone) -> String {
+    let at = text(line, "next").parse::<Timestamp>().ok();
+    let at = at.map(|at| at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string());
+    at.map_or_else(String::new, |at| {
+        say!("nächster Versuch {at}", "next attempt {at}")
+    })
+}
+
+/// On what a statement rests, in the person's language.
+fn basis_name(basis: &str) -> String {
+    match basis {
+        "recorded" => t("aufgezeichnet", "recorded").to_owned(),
+        "present" => t("jetzt", "now").to_owned(),
+        "evaluated" => t("nach heutiger Konfiguration", "by today's configuration").to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 /// Time, step, who, decision, attempt, then the rule and the reason.
@@ -123,19 +183,21 @@ fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
     } else {
         format!("[{rule}]")
     };
-    let reason = [text(step, "code"), rule, sentence(step)];
+    let reason = joined([text(step, "code"), rule, sentence(step), next(step, zone)]);
     vec![
         time,
         step_name(&text(step, "step")),
         text(step, "subscription"),
         outcome_name(&text(step, "outcome")),
         attempt,
-        reason
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" "),
+        reason,
     ]
+}
+
+/// The parts that say something, one after another.
+fn joined(parts: [String; 4]) -> String {
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 fn day(steps: &[Value], zone: &TimeZone) -> String {
@@ -177,8 +239,11 @@ fn outcome_name(outcome: &str) -> String {
         "retry" => "erneut",
         "pending" => "wartet",
         "paused" => "angehalten",
+        "parked" => "geparkt",
         "dead-lettered" => "zurückgestellt",
         "expired" => "abgelaufen",
+        "cancelled" => "gekündigt",
+        "unknown" => "nicht bekannt",
         other => other,
     };
     t(german, outcome).to_owned()
@@ -202,8 +267,8 @@ pub(crate) fn sentence(step: &Value) -> String {
 fn style(outcome: &str, step: &Value) -> Option<Style> {
     match outcome {
         "delivered" | "derived" => Some(Style::Good),
-        "filtered" | "not-matched" | "not-subscribed" => Some(Style::Dim),
-        "retry" | "pending" | "paused" => Some(Style::Warn),
+        "filtered" | "not-matched" | "not-subscribed" | "cancelled" => Some(Style::Dim),
+        "retry" | "pending" | "paused" | "parked" => Some(Style::Warn),
         _ if step.get("code").is_some_and(|code| !code.is_null()) => Some(Style::Bad),
         _ => None,
     }

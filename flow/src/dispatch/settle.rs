@@ -4,7 +4,7 @@
 //! letters, a long retry is a scheduled message that owns the event from then on. If the broker cannot take
 //! that, the event stays in the lane.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stadtbus_broker::{BrokerError, Entry, LogName};
 use stadtbus_contracts::{InOrder, OnFailure};
@@ -102,12 +102,13 @@ impl Dispatcher {
             }
         }
         // A scheduled message would lose its place before the others of its key.
+        let at = clock::now() + delay;
         if item.key.is_some() {
-            let until = millis(clock::now() + delay);
-            self.set_aside(lane, item, code, &detail, Some(until)).await;
+            self.set_aside(lane, item, code, &detail, Some(millis(at))).await;
             return;
         }
-        match self.schedule(lane, &item, delay).await {
+        item.next_ms = Some(millis(at));
+        match self.schedule(lane, &item, at).await {
             Ok(()) => self.end(lane, item, Outcome::Retry, Some(code), Some(detail)),
             Err(error) => {
                 tracing::warn!(subscription = %lane.order.id(), %error, "A retry could not be scheduled; the event stays in its lane.");
@@ -116,8 +117,7 @@ impl Dispatcher {
         }
     }
 
-    async fn schedule(&self, lane: &Lane, item: &Item, delay: Duration) -> Result<(), BrokerError> {
-        let at = clock::now() + delay;
+    async fn schedule(&self, lane: &Lane, item: &Item, at: SystemTime) -> Result<(), BrokerError> {
         let (log, position) = (&item.logged.log, item.logged.position);
         let key = format!("wait.{}.{log}.{position}", lane.order.key());
         let retry = DueRetry {

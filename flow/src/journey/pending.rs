@@ -22,18 +22,16 @@ pub(super) fn parked(base: StepLine, stop: Option<&Stop>) -> StepLine {
     };
     let line = StepLine {
         at: Some(rfc3339(from_millis(stop.since_ms))),
+        next: stop.until_ms.map(|until| rfc3339(from_millis(until))),
         attempt: (stop.attempts > 0).then_some(stop.attempts),
         code: Some(stop.code.clone()),
         ..base
     };
     match stop.until_ms {
-        Some(until) => {
-            let until = rfc3339(from_millis(until));
-            line.saying(Text::new(
-                format!("sein Schlüssel wartet bis {until} auf den nächsten Versuch"),
-                format!("its key waits until {until} for the next attempt"),
-            ))
-        }
+        Some(_) => line.saying(Text::new(
+            "sein Schlüssel wartet auf den nächsten Versuch",
+            "its key waits for the next attempt",
+        )),
         None => line.saying(Text::new(
             "sein Schlüssel ist geparkt, bis jemand entscheidet (stadtbus parked)",
             "its key is parked until somebody decides (stadtbus parked)",
@@ -41,8 +39,20 @@ pub(super) fn parked(base: StepLine, stop: Option<&Stop>) -> StepLine {
     }
 }
 
+/// It stands in the log of parked events, and its lane works elsewhere.
+pub(super) fn parked_elsewhere(base: StepLine) -> StepLine {
+    let line = StepLine {
+        outcome: "parked".to_owned(),
+        ..base
+    };
+    line.saying(Text::new(
+        "geparkt, mit seinem Schlüssel (stadtbus parked)",
+        "parked, with its key (stadtbus parked)",
+    ))
+}
+
 /// Where an event is that has not come to its end and waits for nothing of its own.
-pub(super) fn whereabouts(standing: Option<&Standing>, settled_before: bool) -> Text {
+pub(super) fn whereabouts(standing: Option<&Standing>, here: bool) -> Text {
     match standing {
         Some(Standing::Queued) => Text::new(
             "in der Warteschlange des Abonnements",
@@ -52,20 +62,14 @@ pub(super) fn whereabouts(standing: Option<&Standing>, settled_before: bool) -> 
             "wartet auf ein früheres Ereignis desselben Schlüssels",
             "waits for an earlier event of the same key",
         ),
-        Some(Standing::UnderWay | Standing::Waiting { .. } | Standing::Parked { .. }) => {
-            Text::new("unterwegs", "under way")
-        }
         Some(Standing::NotYetRead) => Text::new(
             "das Abonnement ist noch nicht so weit",
             "the subscription has not come that far",
         ),
-        None if settled_before => Text::new(
-            "wartet auf den geplanten Versuch",
-            "waits for its scheduled retry",
-        ),
-        None => Text::new(
-            "ein anderer Bus-Prozess bedient dieses Abonnement",
-            "another bus process serves this subscription",
+        _ if here => Text::new("unterwegs", "under way"),
+        _ => Text::new(
+            "unterwegs, in einem anderen Bus-Prozess",
+            "under way, in another bus process",
         ),
     }
 }

@@ -10,7 +10,7 @@ use super::keys::Key;
 use crate::{clock, log::Logged};
 
 /// Most attempts remembered one by one; older ones are only counted.
-const ATTEMPTS_KEPT_MAX: usize = 16;
+pub const ATTEMPTS_KEPT_MAX: usize = 16;
 
 /// One attempt at a delivery, as remembered for the journey and for a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub struct Item {
     /// Its outputs may stand in a log already: then it may not expire any more, or the state of its plugin would not know
     /// what was published.
     pub(crate) begun: bool,
+    /// When a scheduled retry will try again, in milliseconds since 1970.
+    pub next_ms: Option<u64>,
     /// When the event entered the lane, for the age that operators watch.
     pub entered: SystemTime,
 }
@@ -58,6 +60,7 @@ impl Item {
             attempts: 0,
             notes: Vec::new(),
             begun: false,
+            next_ms: None,
             entered: clock::now(),
         }
     }

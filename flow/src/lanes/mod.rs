@@ -51,7 +51,7 @@ use due::DueIndex;
 pub use due::DueRetry;
 pub use feed::Feed;
 pub use figures::{LaneReport, Sight};
-pub use item::{AttemptNote, Item, Outcome};
+pub use item::{ATTEMPTS_KEPT_MAX, AttemptNote, Item, Outcome};
 pub use keys::Key;
 pub use lane::{Lane, Offer, Pause};
 use lease::{Holder, LeaseChange, Leases};

@@ -226,6 +226,7 @@ impl Lane {
             attempts: 0,
             code: Some("SB-1505".into()),
             detail: Some("It is in no log any more.".into()),
+            next_ms: None,
             notes: Box::default(),
         });
         if let Some(next) = state.keys.lost(&wanted.key, wanted.position) {
@@ -350,6 +351,7 @@ impl State {
             attempts: item.attempts,
             code: Some(code.into()),
             detail: Some(detail.into_boxed_str()),
+            next_ms: None,
             notes: item.notes.into_boxed_slice(),
         });
     }

@@ -37,6 +37,9 @@ pub struct Fact {
     /// The reason in words, without payload.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<str>>,
+    /// When a scheduled retry tries again, in milliseconds since 1970.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub next_ms: Option<u64>,
     /// The failed attempts before.
     #[serde(rename = "n", default, skip_serializing_if = "no_notes")]
     pub notes: Box<[AttemptNote]>,

@@ -174,6 +174,7 @@ impl State {
             attempts: item.attempts,
             code: code.map(Box::from),
             detail: detail.map(String::into_boxed_str),
+            next_ms: item.next_ms.filter(|_| outcome == Outcome::Retry),
             notes: item.notes.into_boxed_slice(),
         });
     }

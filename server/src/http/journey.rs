@@ -25,7 +25,7 @@ use crate::{
 
 refusals! {
     /// Of a journey.
-    JourneyRefused = ALWAYS, WHO, NOT_YET, BROKER, PARAMETER, &["SB-1511", "SB-2005"]
+    JourneyRefused = ALWAYS, WHO, NOT_YET, BROKER, PARAMETER, &["SB-1411", "SB-1412", "SB-1511", "SB-2005"]
 }
 
 /// `?source=`
@@ -55,7 +55,10 @@ pub(super) async fn by_id(
 ) -> Result<Json<Journey>, Problem> {
     let principal = principal(&bus, &headers)?;
     let partner = PartnerId::parse(&partner).map_err(|_| unknown())?;
-    let (log, position) = journey::find(&bus.broker, &partner, &id, asked.source.as_deref()).await?;
+    let (log, position) = {
+        let (places, source) = (bus.places.as_deref(), asked.source.as_deref());
+        journey::find(&bus.broker, places, &partner, &id, source).await?
+    };
     tell(&bus, &principal, &log, position).await
 }
 
@@ -90,7 +93,7 @@ async fn tell(
 ) -> Result<Json<Journey>, Problem> {
     let city = bus.cities.current()?;
     let lanes = bus.config.dispatch.then_some(&*bus.lanes);
-    let mut journey = journey::tell(&bus.broker, &city, lanes, log, position)
+    let journey = journey::tell(&bus.broker, bus.places.as_deref(), &city, lanes, log, position)
         .await
         .map_err(|refusal| {
             if refusal.code == "SB-1505" {
@@ -99,22 +102,14 @@ async fn tell(
                 refusal
             }
         })?;
-    let partner = principal.partner.as_str();
-    if principal.require(Scope::Operate).is_ok() || journey.event.partner == partner {
+    let partner = &principal.partner;
+    if principal.require(Scope::Operate).is_ok() || journey.event.partner == partner.as_str() {
         return Ok(Json(journey));
     }
     journey
-        .steps
-        .retain(|line| line.partner.as_deref().is_none_or(|owner| owner == partner));
-    let concerned = journey
-        .steps
-        .iter()
-        .any(|line| line.partner.is_some() && line.outcome != "not-matched" && line.outcome != "refused");
-    if concerned {
-        Ok(Json(journey))
-    } else {
-        Err(Problem(unknown()))
-    }
+        .for_recipient(partner)
+        .map(Json)
+        .ok_or_else(|| Problem(unknown()))
 }
 
 fn unknown() -> Refusal {

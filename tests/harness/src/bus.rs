@@ -199,7 +199,7 @@ impl Bus {
         let otlp = self.options.otlp_endpoint.as_ref();
         let otlp = otlp.map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
         Ok(format!(
-            "listen = \"{}:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n[witness]\ndir = {:?}\n{}{}\n",
+            "listen = \"{}:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n[witness]\ndir = {:?}\n[journey]\nindex_dir = {:?}\n{}{}\n",
             self.host(),
             self.port,
             self.options.broker_url.as_ref().unwrap_or(&self.broker_url),
@@ -207,6 +207,7 @@ impl Bus {
             self.key_file,
             cache,
             self.dir.join("witness"),
+            self.dir.join("journey"),
             otlp.unwrap_or_default(),
             self.options.extra_config,
         ))

@@ -13,7 +13,7 @@ use crate::support::{
 pub(crate) const FOLLOWING: &str = "de.probe.werk.folge.v1";
 
 /// The probe city with the moody plugin as a derivation of `werk`, and `amt` as the taker of what it makes.
-async fn moody_city() -> CityFolder {
+pub(crate) async fn moody_city() -> CityFolder {
     moody_city_with("").await
 }
 

@@ -44,6 +44,10 @@ fn an_event_is_named_by_id_and_partner_or_by_its_place() {
 fn a_journey_is_one_line_per_step_with_the_reason_at_the_end() {
     let journey = json!({
         "event": {"id": "4711-1", "type": "de.krefeld.swk.outage.reported.v1", "source": "urn:krefeld:ngn:leitwarte"},
+        "subscriptions": [
+            {"subscription": "fb37-strom", "partner": "fb37", "state": "pending", "basis": "present", "attempts": 2,
+                "next": "2026-03-01T06:50:00Z", "code": "SB-3002"}
+        ],
         "steps": [
             {"at": "2026-03-01T06:45:00.120Z", "step": "validate", "outcome": "ok", "detail": "outage-reported v1"},
             {"at": "2026-03-01T06:45:00.130Z", "step": "deliver", "subscription": "fb37-strom", "outcome": "delivered", "attempt": 2, "detail": "204"},
@@ -52,7 +56,7 @@ fn a_journey_is_one_line_per_step_with_the_reason_at_the_end() {
         ]
     });
     let shell = Shell::new(Format::Text, true, false, true);
-    let found = lines(
+    let mut found = lines(
         &shell,
         &journey,
         journey["steps"].as_array().unwrap(),
@@ -60,6 +64,10 @@ fn a_journey_is_one_line_per_step_with_the_reason_at_the_end() {
     );
     assert_eq!(found[0], "4711-1  de.krefeld.swk.outage.reported.v1");
     assert_eq!(found[1], "  urn:krefeld:ngn:leitwarte  2026-03-01 +00:00");
+    assert_eq!(
+        found.remove(2),
+        "  state  fb37/fb37-strom  pending  SB-3002 2 attempts next attempt 06:50:00 (now)"
+    );
     assert_eq!(
         found[2],
         "  06:45:00.120  validate              ok                     outage-reported v1"

@@ -57,7 +57,10 @@ fn what_the_flow_writes_is_what_is_described() {
         "event": {"id": "1", "source": "urn:a", "type": "a.b", "partner": "werk", "log": "LOG_WERK", "position": 1,
             "acceptedtime": "2026-01-01T00:00:00Z", "cause": "LOG_WERK:1"},
         "steps": [{"at": "2026-01-01T00:00:00Z", "step": "deliver", "subscription": "a", "partner": "amt", "outcome": "delivered",
-            "detail": "ok", "detail_de": "gut", "rule": "a", "attempt": 1, "code": "SB-3001"}],
+            "detail": "ok", "detail_de": "gut", "rule": "a", "agreement": "urn:b", "attempt": 1, "code": "SB-3001",
+            "next": "2026-01-01T00:00:00Z", "credential": "t", "basis": "recorded"}],
+        "subscriptions": [{"subscription": "a", "partner": "amt", "state": "delivered", "basis": "recorded",
+            "since": "2026-01-01T00:00:00Z", "attempts": 1, "code": "SB-3001", "next": "2026-01-01T00:00:00Z"}],
     }))
     .unwrap();
     for (name, value, whole) in [
@@ -66,6 +69,11 @@ fn what_the_flow_writes_is_what_is_described() {
         ("Journey", json!(journey), members(&journey)),
         ("EventCard", json!(journey.event), members(&journey.event)),
         ("StepLine", json!(journey.steps[0]), members(&journey.steps[0])),
+        (
+            "Stand",
+            json!(journey.subscriptions[0]),
+            members(&journey.subscriptions[0]),
+        ),
     ] {
         assert_eq!(judge(name, &value), Vec::<String>::new(), "{name}");
         assert_eq!(whole, listed(name), "{name}");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use stadtbus_harness::{Failure, Outcome};
 use stadtbus_load::Words;
 
-use super::NAMES;
+use super::{NAMES, ON_DEMAND};
 
 pub(crate) const USAGE: &str = "\
 cargo xtask bench [OPTIONS]
@@ -19,6 +19,8 @@ Measures the bus and the broker below it, side by side.
   --only NAME,NAME                  measure only these
   --durability always|default|both  the broker acknowledges after fsync, or after the write (both)
   --seconds N                       seconds that count, per measurement, 1 to 30 (5)
+
+  Nur auf Wunsch / on demand only: --only journey  (2,000,000 events for each second; 10 GB, minutes)
 ";
 
 /// What is to be measured, and where the rows go.
@@ -41,10 +43,12 @@ impl Args {
             Some(names) => names.split(',').map(str::to_owned).collect(),
             None => Vec::new(),
         };
-        if let Some(unknown) = only.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        let known = |name: &&String| NAMES.iter().chain(&ON_DEMAND).any(|known| known == name);
+        if let Some(unknown) = only.iter().find(|name| !known(name)) {
             return Err(Failure::new(format!(
-                "there is no measurement {unknown:?}; there are: {}",
-                NAMES.join(" ")
+                "there is no measurement {unknown:?}; there are: {} {}",
+                NAMES.join(" "),
+                ON_DEMAND.join(" ")
             )));
         }
         let durabilities = match words.value("--durability")?.as_deref() {
@@ -70,9 +74,11 @@ impl Args {
 
     /// The measurements to make, in their order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        NAMES
+        let named = |name: &&str| self.only.iter().any(|only| only == name);
+        let usual = NAMES
             .into_iter()
-            .filter(|name| self.only.is_empty() || self.only.iter().any(|only| only == name))
+            .filter(move |name| self.only.is_empty() || named(name));
+        usual.chain(ON_DEMAND.into_iter().filter(named))
     }
 }
 

@@ -66,9 +66,20 @@ pub(crate) async fn publish_batch(
     id: String,
     messages: Vec<(u64, Bytes)>,
 ) -> Outcome<()> {
+    let messages = messages.into_iter();
+    let messages = messages.map(|(number, payload)| (message_id(number), payload));
+    publish_all(client, subject, id, messages.collect()).await
+}
+
+/// The same for messages with header fields of their own.
+pub(crate) async fn publish_all(
+    client: Client,
+    subject: String,
+    id: String,
+    messages: Vec<(HeaderMap, Bytes)>,
+) -> Outcome<()> {
     let last = messages.len();
-    for (sequence, (number, payload)) in (1..).zip(messages) {
-        let mut headers = message_id(number);
+    for (sequence, (mut headers, payload)) in (1..).zip(messages) {
         headers.insert("Nats-Batch-Id", id.as_str());
         headers.insert("Nats-Batch-Sequence", sequence.to_string());
         if sequence < last {

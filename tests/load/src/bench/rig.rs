@@ -21,7 +21,7 @@ pub(crate) struct Rig {
 }
 
 /// What the broker may store: above the sum of the limits of all logs.
-const STORE_BYTES_MAX: u64 = 24 << 30;
+const STORE_BYTES_MAX: u64 = 80 << 30;
 /// The bus's own limit per log.
 const LOG_BYTES_MAX: u64 = 2 << 30;
 
@@ -42,11 +42,20 @@ pub(crate) fn broker_options(durability: Durability) -> NatsOptions {
 impl Rig {
     /// Starts everything and applies a city with these subscriptions.
     pub(crate) async fn start(setting: Setting, subscriptions: &[Subscription]) -> Outcome<Self> {
+        Self::start_with(setting, subscriptions, LOG_BYTES_MAX).await
+    }
+
+    /// The same with logs of this size.
+    pub(crate) async fn start_with(
+        setting: Setting,
+        subscriptions: &[Subscription],
+        log_bytes_max: u64,
+    ) -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("stadtbus-load-").tempdir()?;
         city::write(folder.path(), subscriptions).await?;
         let world = World::start(WorldOptions {
             nats: broker_options(setting.durability),
-            bus: bus_options(setting.durability),
+            bus: bus_options(setting.durability, log_bytes_max),
             city: Some(folder.path().to_path_buf()),
             ..WorldOptions::default()
         })
@@ -164,9 +173,9 @@ impl Rig {
     }
 }
 
-fn bus_options(durability: Durability) -> BusOptions {
+fn bus_options(durability: Durability, log_bytes_max: u64) -> BusOptions {
     let mut options = BusOptions {
-        extra_config: format!("[limits]\nlog_bytes_max = {LOG_BYTES_MAX}\n"),
+        extra_config: format!("[limits]\nlog_bytes_max = {log_bytes_max}\n"),
         ..BusOptions::default()
     };
     if durability == Durability::Default {
