@@ -8,6 +8,7 @@ mod broker;
 mod config;
 mod describe;
 mod http;
+mod keys;
 mod telemetry;
 mod witness;
 

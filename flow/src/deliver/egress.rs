@@ -39,7 +39,7 @@ use stadtbus_contracts::{Zone, reach::Malformed};
 use tokio::time::{Instant, timeout, timeout_at};
 
 pub use dial::{Dial, Tcp, Wire};
-pub use resolve::{ADDRESSES_MAX, Resolve, SystemResolver};
+pub use resolve::{ADDRESSES_MAX, Resolve, SystemResolver, addresses_of};
 pub use stadtbus_contracts::reach::{AddressClass, Denied, Endpoint};
 pub use tls::Identity;
 

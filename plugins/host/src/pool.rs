@@ -18,14 +18,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use bytes::Bytes;
-use stadtbus_event::{Event, PartnerId};
+use stadtbus_event::PartnerId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::call::{Answer, Call, Input};
+use crate::call::Answer;
 use crate::error::{Failure, PluginError};
+use crate::owned::OwnedCall;
 use crate::plugin::Plugin;
-use crate::tables::Tables;
 
 /// Longest a thread stays with one partner while others wait, in microseconds (one call is never interrupted for it).
 const SLICE_US: u64 = 2_000;
@@ -35,60 +34,6 @@ const HEAVY_US: u64 = 5_000;
 const THREADS_MIN: usize = 2;
 /// Stack of a thread: the guest's, and room for the host's own calls.
 const THREAD_STACK_BYTES: usize = 2 * 1024 * 1024;
-
-/// A call that owns what it is given, to travel to another thread.
-#[derive(Debug, Clone)]
-pub struct OwnedCall {
-    /// The input.
-    pub input: OwnedInput,
-    /// Configuration, JSON text.
-    pub config: Bytes,
-    /// Stored state.
-    pub state: Option<Bytes>,
-    /// Lookup tables.
-    pub tables: Tables,
-}
-
-/// The input of an [`OwnedCall`].
-#[derive(Debug, Clone)]
-pub enum OwnedInput {
-    /// A foreign message.
-    Raw {
-        /// The media type the sender named.
-        content_type: String,
-        /// The body.
-        bytes: Bytes,
-        /// When the bus received it, RFC 3339.
-        received: String,
-    },
-    /// An event.
-    Event(Arc<Event>),
-}
-
-impl OwnedCall {
-    /// The call as [`Plugin::run`] takes it.
-    #[must_use]
-    pub fn borrowed(&self) -> Call<'_> {
-        let input = match &self.input {
-            OwnedInput::Raw {
-                content_type,
-                bytes,
-                received,
-            } => Input::Raw {
-                content_type,
-                bytes,
-                received,
-            },
-            OwnedInput::Event(event) => Input::Event(event),
-        };
-        Call {
-            input,
-            config: &self.config,
-            state: self.state.as_deref(),
-            tables: &self.tables,
-        }
-    }
-}
 
 /// A bounded pool of threads that runs plugins.
 pub struct Pool {

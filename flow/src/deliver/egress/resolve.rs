@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::Arc,
 };
 
@@ -57,4 +57,12 @@ impl Resolve for SystemResolver {
         });
         lookup.await.map_err(io::Error::other)?
     }
+}
+
+/// All addresses of a service that the bus itself uses, `host:port`: looked up in order to be refused to receivers.
+///
+/// # Errors
+/// When the name is not known.
+pub async fn addresses_of(authority: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host(authority).await?.collect())
 }
