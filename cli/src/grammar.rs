@@ -5,7 +5,7 @@
 
 use crate::commands::{
     apply, completeness, conformance, dev, dlq, doctor, explain, lint, log, parked, pause, plugin,
-    print_config, pull, route, send, serve, status, subscription, tap, test, token, trace,
+    print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use crate::say;
 use crate::ui::text::Lang;
@@ -97,6 +97,7 @@ pub(crate) enum Command {
     Parked(parked::Args),
     Dlq(dlq::Args),
     Log(log::Args),
+    Replay(replay::Args),
     Lint(lint::Args),
     Test(test::Args),
     Conformance(conformance::Args),

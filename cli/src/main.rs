@@ -25,7 +25,7 @@ mod ui;
 
 use commands::{
     apply, completeness, conformance as suite, dev, dlq, doctor, explain, lint, log, parked, pause, plugin,
-    print_config, pull, route, send, serve, status, subscription, tap, test, token, trace,
+    print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -81,6 +81,7 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Parked(args) => parked::run(args, session),
         Command::Dlq(args) => dlq::run(args, session),
         Command::Log(args) => log::run(args, session),
+        Command::Replay(args) => replay::run(args, session),
         // The city
         Command::Lint(args) => lint::run(&args, session),
         Command::Test(args) => test::run(&args, session),

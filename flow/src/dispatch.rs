@@ -14,10 +14,7 @@ use stadtbus_event::Event;
 use crate::{
     Limits,
     city::LiveCity,
-    deliver::{
-        outcome::Outcome as Answer,
-        webhook::{Turn, Webhook, WebhookTarget},
-    },
+    deliver::webhook::{Attempt, Turn, Webhook, WebhookTarget},
     facts::{Facts, Span, SpanKind},
     lanes::{Item, Lane, Outcome},
     log::{LogWriter, Logged},
@@ -25,14 +22,14 @@ use crate::{
 };
 
 mod breaker;
+mod dead_letters;
 mod derive;
 mod park;
-mod redrive;
 mod settle;
 
 pub use breaker::NOTICE_TYPE;
+pub use dead_letters::{Buried, DeadLetters, Edit, Head, Reason, Redrive, Redriven, Wanted};
 pub use park::Decided;
-pub use redrive::{Buried, DeadLetters};
 
 /// What is handed to a receiver.
 enum Parcel {
@@ -102,9 +99,9 @@ impl Dispatcher {
                 lane.untried();
                 return lane.put_back(item);
             }
-            Turn::No(answer) => {
+            Turn::No(outcome) => {
                 item.attempts += 1;
-                return self.conclude(lane, city, item, answer).await;
+                return self.conclude(lane, city, item, Attempt::unsaid(outcome)).await;
             }
         }
         // The turn may have been waited for.
@@ -125,16 +122,17 @@ impl Dispatcher {
             }
         };
         item.attempts += 1;
+        let parcel = marked(lane, parcel);
         let span = self.span("deliver", SpanKind::Client, lane, &item.logged);
-        let answer = self.post(lane, target, &item, &parcel, span.traceparent()).await;
-        span.end(answer.code());
-        self.conclude(lane, city, item, answer).await;
+        let attempt = self.post(lane, target, &item, &parcel, span.traceparent()).await;
+        span.end(attempt.outcome.code());
+        self.conclude(lane, city, item, attempt).await;
     }
 
     /// What an answer says of the receiver, and of the event.
-    async fn conclude(&self, lane: &Lane, city: &LiveCity, item: Item, answer: Answer) {
-        let moved = lane.answered(&answer);
-        self.settle(lane, item, answer).await;
+    async fn conclude(&self, lane: &Lane, city: &LiveCity, item: Item, attempt: Attempt) {
+        let moved = lane.answered(&attempt.outcome);
+        self.settle(lane, item, attempt).await;
         if let Some(moved) = moved {
             self.breaker_moved(lane, city, &moved).await;
         }
@@ -147,7 +145,7 @@ impl Dispatcher {
         item: &Item,
         parcel: &Parcel,
         traceparent: Option<String>,
-    ) -> Answer {
+    ) -> Attempt {
         // No dot: in what is signed a dot divides the id from what follows it.
         let delivery = format!(
             "{}:{}:{}",
@@ -158,12 +156,12 @@ impl Dispatcher {
         match parcel {
             Parcel::Event(event) => {
                 self.webhook
-                    .deliver(target, event, &delivery, item.attempts, traceparent.as_deref())
+                    .attempt(target, event, &delivery, item.attempts, traceparent.as_deref())
                     .await
             }
             Parcel::Foreign { content_type, body } => {
                 self.webhook
-                    .deliver_raw(
+                    .attempt_raw(
                         target,
                         content_type,
                         body.clone(),
@@ -180,6 +178,10 @@ impl Dispatcher {
     async fn prepare(&self, lane: &Lane, city: &LiveCity, mut item: Item) {
         match self.transform(lane, city, &item).await {
             Ok(Made::Parcel(Parcel::Event(event))) => {
+                let event = match &lane.order.replay {
+                    Some(replay) => replay.mark(event),
+                    None => event,
+                };
                 let logged = &item.logged;
                 let made = Logged {
                     log: logged.log.clone(),
@@ -263,6 +265,14 @@ impl Dispatcher {
             logged.provenance.traceparent.as_deref(),
             attributes,
         )
+    }
+}
+
+/// What is replayed says so.
+fn marked(lane: &Lane, parcel: Parcel) -> Parcel {
+    match (&lane.order.replay, parcel) {
+        (Some(replay), Parcel::Event(event)) => Parcel::Event(replay.mark(event)),
+        (_, parcel) => parcel,
     }
 }
 

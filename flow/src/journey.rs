@@ -257,10 +257,12 @@ async fn courses(
         stands.push(course.stand);
         lines.extend(course.lines);
     }
+    let replayed = asked.of_replays();
     for course in asked.of_cancelled() {
         stands.push(course.stand);
         lines.extend(course.lines);
     }
+    lines.extend(replayed);
     Ok((stands, lines, doubtful))
 }
 

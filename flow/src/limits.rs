@@ -52,8 +52,12 @@ pub struct Limits {
     pub lease_groups: u32,
     /// How long a lease lasts without renewal, in milliseconds. A process that died is replaced after it.
     pub lease_ttl_ms: u64,
-    /// How long scheduled retries, dead letters and settle facts are kept, in days.
+    /// How long scheduled retries and settle facts are kept, in days.
     pub ledger_age_days_max: u64,
+    /// How long dead letters are kept, in days.
+    pub dead_letters_age_days_max: u64,
+    /// Size of all dead letters together, in bytes; when it is reached, what is given up stays in its lane.
+    pub dead_letters_bytes_max: u64,
     /// Size of one partner's log, in bytes; a full log answers 503, not silence.
     pub log_bytes_max: u64,
     /// How long accepted events are kept, in days.
@@ -70,6 +74,16 @@ pub struct Limits {
     pub witness_look_s: u64,
     /// How fast the witness reads while it compares whole logs, in bytes a second.
     pub witness_scan_bytes_s_max: u64,
+    /// Most events waiting in the lane of one replay.
+    pub replay_queue_max: usize,
+    /// Most positions that one replay may reach over.
+    pub replay_positions_max: u64,
+    /// Most events that one replay delivers in a second; the rate if none is asked for is a tenth of it.
+    pub replay_rate_per_s_max: u32,
+    /// Most replays of one subscription that have not ended.
+    pub replays_open_max: usize,
+    /// Most replays of one subscription that are remembered after their end.
+    pub replays_ended_max: usize,
     /// How long shutdown waits for deliveries under way, in milliseconds.
     pub drain_timeout_ms: u64,
 }
@@ -98,6 +112,8 @@ impl Default for Limits {
             lease_groups: 16,
             lease_ttl_ms: 10_000,
             ledger_age_days_max: 90,
+            dead_letters_age_days_max: 90,
+            dead_letters_bytes_max: 4 * 1024 * 1024 * 1024,
             log_bytes_max: 4 * 1024 * 1024 * 1024,
             log_age_days_max: 90,
             duplicate_window_s: 120,
@@ -106,6 +122,11 @@ impl Default for Limits {
             witness_flush_ms: 1_000,
             witness_look_s: 60,
             witness_scan_bytes_s_max: 64 * 1024 * 1024,
+            replay_queue_max: 64,
+            replay_positions_max: 50_000_000,
+            replay_rate_per_s_max: 500,
+            replays_open_max: 4,
+            replays_ended_max: 20,
             drain_timeout_ms: 10_000,
         }
     }
@@ -117,7 +138,11 @@ impl Limits {
     /// # Errors
     /// The name of the first limit out of bounds and the bounds, as a sentence.
     pub fn check(&self) -> Result<(), String> {
-        let bounds = self.bounds().into_iter().chain(self.lane_bounds());
+        let bounds = self
+            .bounds()
+            .into_iter()
+            .chain(self.lane_bounds())
+            .chain(self.of_second_tries());
         for (name, value, least, most) in bounds {
             if value < least || value > most {
                 return Err(format!(
@@ -197,6 +222,35 @@ impl Limits {
             ),
             ("flush_interval_ms", self.flush_interval_ms, 50, 1_000),
             ("catch_up_readers_max", self.catch_up_readers_max as u64, 1, 1_024),
+        ]
+    }
+
+    /// Name, value, least and most of what concerns dead letters and replays.
+    fn of_second_tries(&self) -> [(&'static str, u64, u64, u64); 7] {
+        let rate = u64::from(self.replay_rate_per_s_max);
+        [
+            (
+                "dead_letters_age_days_max",
+                self.dead_letters_age_days_max,
+                1,
+                3_650,
+            ),
+            (
+                "dead_letters_bytes_max",
+                self.dead_letters_bytes_max,
+                1 << 20,
+                1 << 50,
+            ),
+            ("replay_queue_max", self.replay_queue_max as u64, 16, 4_096),
+            (
+                "replay_positions_max",
+                self.replay_positions_max,
+                1,
+                1_000_000_000,
+            ),
+            ("replay_rate_per_s_max", rate, 1, 100_000),
+            ("replays_open_max", self.replays_open_max as u64, 0, 100),
+            ("replays_ended_max", self.replays_ended_max as u64, 0, 1_000),
         ]
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod pause;
 pub(crate) mod plugin;
 pub(crate) mod print_config;
 pub(crate) mod pull;
+pub(crate) mod replay;
 pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -78,6 +78,23 @@ pub struct LiveCity {
 }
 
 impl LiveCity {
+    /// A city without plugins, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(registry: Registry) -> Self {
+        let registry = Arc::new(registry);
+        let order = |subscription: &stadtbus_contracts::Subscription| {
+            let order = Order::new(subscription.clone(), Arc::clone(&registry), None, None);
+            Arc::new(order.unwrap())
+        };
+        Self {
+            digest: "test".to_owned(),
+            orders: registry.subscriptions().map(order).collect(),
+            registry: Arc::clone(&registry),
+            routes: HashMap::new(),
+            plugins: HashMap::new(),
+        }
+    }
+
     /// What was made of a plugin, if this city has the very same.
     pub(super) fn deployed(&self, plugin: &PluginRef) -> Option<Arc<Plugin>> {
         let same = self.registry.city().plugins.contains(plugin);

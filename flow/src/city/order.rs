@@ -13,6 +13,7 @@ use crate::{
         retry::RetryPolicy,
         webhook::WebhookTarget,
     },
+    lanes::replay::ReplayOf,
     route::Rule,
     transform::Transform,
 };
@@ -27,6 +28,8 @@ pub struct Order {
     pub webhook: Option<WebhookTarget>,
     /// When to try again.
     pub retry: RetryPolicy,
+    /// The replay that it is for, if it is for one.
+    pub replay: Option<ReplayOf>,
     fingerprint: String,
 }
 
@@ -66,8 +69,52 @@ impl Order {
             transform,
             webhook,
             retry,
+            replay: None,
             fingerprint,
         })
+    }
+
+    /// The same order for a replay, into `sink` if there is one.
+    ///
+    /// # Errors
+    /// `SB-5005` when the sink's URL cannot be used.
+    pub fn replaying(&self, id: &str, sink: Option<&Webhook>) -> Result<Self, Refusal> {
+        let (rule, webhook) = match sink {
+            None => (Arc::clone(&self.rule), self.webhook.clone()),
+            Some(sink) => {
+                let target = WebhookTarget::new(sink, &self.subscription().delivery, None)
+                    .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+                let rule = self.rule.with_sink(Sink::Webhook(sink.clone()));
+                (Arc::new(rule), Some(target))
+            }
+        };
+        Ok(Self {
+            rule,
+            webhook,
+            transform: self.transform.clone(),
+            retry: self.retry,
+            replay: Some(ReplayOf {
+                id: id.to_owned(),
+                elsewhere: sink.is_some(),
+            }),
+            fingerprint: format!("{}\n{id}", self.fingerprint),
+        })
+    }
+
+    /// `<partner>.<subscription>`, and the replay's id if it is for one: the key of its cursor and of whatever else is kept
+    /// for it.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match &self.replay {
+            None => self.rule.key(),
+            Some(replay) => format!("{}.{}", self.rule.key(), replay.id),
+        }
+    }
+
+    /// Where its settle facts stand.
+    #[must_use]
+    pub fn settled_subject(&self) -> String {
+        format!("settled.{}", self.key())
     }
 
     /// Whether its receiver wants to be shown a credential that this process cannot open. Then it has no target, and

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use stadtbus_broker::{BrokerError, Entry, Position, Record};
 use stadtbus_event::{Event, PartnerId, SubscriptionId};
 
+use crate::written::millis;
+
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +20,13 @@ pub const SUBSCRIPTION_HEADER: &str = "stadtbus-subscription";
 
 /// Header of the record: the reason's code.
 pub const CODE_HEADER: &str = "stadtbus-code";
+
+/// Header of the record: the event's type.
+pub const TYPE_HEADER: &str = "stadtbus-type";
+
+/// Header of the record: when the event was given up, in milliseconds since 1970. The record itself is younger if the letter
+/// was edited.
+pub const BURIED_HEADER: &str = "stadtbus-buried";
 
 /// One attempt, as remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +40,37 @@ pub struct Attempt {
     pub code: String,
     /// In words, without anything of the event.
     pub detail: String,
+    /// The beginning of what the receiver answered, cleaned of control characters and secrets. It may repeat what the
+    /// event said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
+
+/// One edit of a letter's event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    /// Who did it, `<partner>/<system>`.
+    pub by: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// What was done to a letter's event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edits {
+    /// The event as it was accepted.
+    pub original: Structured,
+    /// Who edited it, oldest first.
+    pub edits: Vec<Edited>,
+}
+
+/// An event as its structured JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Structured(#[serde(with = "structured")] pub Event);
 
 /// A dead letter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,9 +98,12 @@ pub struct DeadLetter {
     pub plugin: Option<String>,
     /// When it was given up, RFC 3339.
     pub buried: String,
-    /// The event as it was accepted.
+    /// The event as it is delivered next: as it was accepted, unless it was edited.
     #[serde(with = "structured")]
     pub event: Event,
+    /// What was done to it, if it was edited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edits>,
 }
 
 /// A record of the dead letters cannot be read. Code SB-1505: nothing usable was found in the log.
@@ -87,7 +129,13 @@ impl DeadLetter {
         let payload = serde_json::to_vec(self).map_err(|error| BrokerError::Refused(error.to_string()))?;
         let entry = Entry::new(subject, payload)
             .with_header(SUBSCRIPTION_HEADER, self.subscription.as_str())
-            .with_header(CODE_HEADER, self.code.as_str());
+            .with_header(CODE_HEADER, self.code.as_str())
+            .with_header(TYPE_HEADER, self.event.ty());
+        let buried = self.buried.parse::<jiff::Timestamp>().ok();
+        let entry = match buried.map(|time| millis(time.into())) {
+            Some(buried_ms) => entry.with_header(BURIED_HEADER, buried_ms.to_string()),
+            None => entry,
+        };
         entry.check()?;
         Ok(entry)
     }

@@ -10,6 +10,7 @@
 //! Four ways out: [`webhook`] (the bus posts), [`pull`] (the receiver fetches, with leases), [`sse`] (the receiver
 //! listens) and the log itself, which needs nothing from here.
 
+pub mod conceal;
 pub mod consents;
 pub mod credential;
 pub mod dead_letter;
@@ -20,6 +21,7 @@ pub mod pull;
 pub mod retry;
 pub mod secrets;
 pub mod signature;
+
 pub mod sse;
 pub mod webhook;
 

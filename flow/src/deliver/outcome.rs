@@ -68,6 +68,16 @@ impl Outcome {
         }
     }
 
+    /// Why, in words; empty if it was delivered.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Delivered { .. } => "",
+            Self::Retry { detail, .. } | Self::Refused { detail, .. } => detail,
+            Self::Gone => "The receiver wants nothing any more (410).",
+        }
+    }
+
     /// What an answer means.
     #[must_use]
     pub fn from_answer(status: StatusCode, retry_after: Option<&HeaderValue>, now: SystemTime) -> Self {

@@ -16,6 +16,7 @@ use stadtbus_event::{Event, http_binding};
 use tokio::time::Instant;
 
 use super::{
+    conceal::conceal,
     consents::Consents,
     egress::{Egress, EgressError, Endpoint, Identity},
     grant::Grant,
@@ -26,12 +27,14 @@ use super::{
 
 use crate::clock;
 
+mod attempt;
 mod handshake;
 mod headers;
 mod signed;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::Attempt;
 pub use handshake::{REQUEST_RATE_PER_MINUTE, Turn};
 pub use headers::{CUSTOM_HEADER_BYTES_MAX, CUSTOM_HEADERS_MAX};
 
@@ -161,32 +164,17 @@ impl WebhookTarget {
         self.consent.let_go();
     }
 
+    /// What it answered, without the credentials it was shown and without what looks like one.
+    fn conceal(&self, text: &str, token: Option<&HeaderValue>) -> String {
+        let shown = self.headers.values().chain(token);
+        let known: Vec<_> = shown.filter_map(|value| value.to_str().ok()).collect();
+        conceal(text, &known)
+    }
+
     /// How long one attempt may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
-    }
-}
-
-/// One attempt with everything worth keeping.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The receiver's status, if it answered.
-    pub status: Option<u16>,
-    /// The beginning of an answer other than 2xx. It may repeat what the event said: it belongs beside the event, not
-    /// into logs.
-    pub excerpt: Option<String>,
-}
-
-impl Attempt {
-    fn without_answer(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            status: None,
-            excerpt: None,
-        }
     }
 }
 
@@ -238,8 +226,9 @@ impl Webhook {
         Self { ask_again, ..self }
     }
 
-    /// One attempt at one event. `delivery_id` is the same for all attempts at it; `attempt` counts them from 1.
-    pub async fn deliver(
+    /// The outcome of one attempt at one event.
+    #[cfg(test)]
+    pub(crate) async fn deliver(
         &self,
         target: &WebhookTarget,
         event: &Event,
@@ -252,7 +241,7 @@ impl Webhook {
             .outcome
     }
 
-    /// [`Webhook::deliver`] with status and excerpt.
+    /// One attempt at one event. `delivery_id` is the same for all attempts at it; `attempt` counts them from 1.
     pub async fn attempt(
         &self,
         target: &WebhookTarget,
@@ -272,8 +261,8 @@ impl Webhook {
         self.post(target, message).await
     }
 
-    /// One attempt at foreign bytes, as an encoding plugin made them.
-    pub async fn deliver_raw(
+    /// [`Webhook::attempt`] at foreign bytes, as an encoding plugin made them.
+    pub async fn attempt_raw(
         &self,
         target: &WebhookTarget,
         content_type: &str,
@@ -281,13 +270,13 @@ impl Webhook {
         delivery_id: &str,
         attempt: u32,
         traceparent: Option<&str>,
-    ) -> Outcome {
+    ) -> Attempt {
         let Ok(content_type) = HeaderValue::from_str(content_type) else {
             let detail = "The plugin's content type cannot stand in a header.".to_owned();
-            return Outcome::Refused {
+            return Attempt::unsaid(Outcome::Refused {
                 code: "SB-4107",
                 detail,
-            };
+            });
         };
         let message = || {
             let mut headers = HeaderMap::with_capacity(8);
@@ -295,7 +284,7 @@ impl Webhook {
             add_own(&mut headers, target, delivery_id, attempt, traceparent);
             (headers, body.clone())
         };
-        self.post(target, message).await.outcome
+        self.post(target, message).await
     }
 
     /// All of one attempt ends within the target's time, the token for it included.
@@ -307,7 +296,7 @@ impl Webhook {
         let left = || deadline.saturating_duration_since(Instant::now());
         let shown = match grant.authorization(&self.egress, left()).await {
             Ok(shown) => shown,
-            Err(outcome) => return Attempt::without_answer(outcome),
+            Err(outcome) => return Attempt::unsaid(outcome),
         };
         let attempt = self.post_once(target, deadline, &message, Some(&shown)).await;
         if attempt.status != Some(401) {
@@ -317,7 +306,7 @@ impl Webhook {
         grant.spoiled(&shown).await;
         match grant.authorization(&self.egress, left()).await {
             Ok(shown) => self.post_once(target, deadline, &message, Some(&shown)).await,
-            Err(outcome) => Attempt::without_answer(outcome),
+            Err(outcome) => Attempt::unsaid(outcome),
         }
     }
 
@@ -330,7 +319,7 @@ impl Webhook {
     ) -> Attempt {
         let signer = match self.signer(target) {
             Ok(signer) => signer,
-            Err(outcome) => return Attempt::without_answer(outcome),
+            Err(outcome) => return Attempt::unsaid(outcome),
         };
         // HOOK-11: after consent every delivery says who it is from.
         let consented = target.consent.is_given().await;
@@ -360,13 +349,13 @@ impl Webhook {
                 Attempt {
                     outcome,
                     status: Some(answer.status.as_u16()),
-                    excerpt: clean(&answer.excerpt),
+                    excerpt: clean(&answer.excerpt).map(|text| target.conceal(&text, shown)),
                 }
             }
             Err(EgressError::TimedOut(_)) => {
-                Attempt::without_answer(EgressError::TimedOut(target.timeout.as_millis()).into())
+                Attempt::unsaid(EgressError::TimedOut(target.timeout.as_millis()).into())
             }
-            Err(error) => Attempt::without_answer(error.into()),
+            Err(error) => Attempt::unsaid(error.into()),
         }
     }
 }

@@ -16,9 +16,13 @@ use crate::{
         dead_letter::{Attempt, DeadLetter},
         outcome::Outcome as Answer,
         retry::Decision,
+        webhook::Attempt as Tried,
     },
     facts::{AttemptFailed, Settled},
-    lanes::{AttemptNote, DueRetry, Item, Lane, Outcome, Pause, TOO_OLD},
+    lanes::{
+        AttemptNote, DueRetry, Item, Lane, Outcome, Pause, TOO_OLD,
+        replay::{Stage, Why, store},
+    },
     log::{DEAD_LOG, RETRY_LOG},
     transform::TransformError,
     written::{from_millis, millis, rfc3339},
@@ -26,9 +30,19 @@ use crate::{
 
 impl Dispatcher {
     /// Settles a webhook's answer.
-    pub(super) async fn settle(&self, lane: &Lane, item: Item, answer: Answer) {
-        match answer {
-            Answer::Delivered { .. } => self.end(lane, item, Outcome::Delivered, None, None),
+    pub(super) async fn settle(&self, lane: &Lane, mut item: Item, tried: Tried) {
+        if let Some(code) = tried.outcome.code() {
+            item.note(AttemptNote {
+                status: tried.status,
+                answer: tried.excerpt,
+                ..AttemptNote::now(code, tried.outcome.detail())
+            });
+        }
+        match tried.outcome {
+            Answer::Delivered { .. } => {
+                let edited = item.edited_note();
+                self.end(lane, item, Outcome::Delivered, None, edited);
+            }
             Answer::Retry { code, detail, after } => self.again(lane, item, code, detail, after).await,
             Answer::Refused { code, detail } => {
                 self.give_up(lane, item, code, detail).await;
@@ -36,11 +50,16 @@ impl Dispatcher {
             Answer::Gone => {
                 // Nobody is there to take it: the lane stands still, and the event with it.
                 tracing::warn!(subscription = %lane.order.id(), "The receiver is gone (410); the subscription is paused.");
+                if lane.order.replay.is_some() {
+                    self.hold_replay(lane).await;
+                }
                 let pause = Pause {
                     code: "SB-3005".to_owned(),
                     reason: "The receiver answered 410 Gone.".to_owned(),
                 };
-                self.remember_pause(lane, &pause).await;
+                if lane.order.replay.is_none() {
+                    self.remember_pause(lane, &pause).await;
+                }
                 lane.set_paused(Some(pause));
                 self.wait_or_hold(lane, item, Duration::ZERO);
             }
@@ -55,6 +74,7 @@ impl Dispatcher {
             return false;
         }
         item.attempts += 1;
+        item.note(AttemptNote::now(error.code, error.detail.clone()));
         self.give_up(lane, item, error.code, error.detail).await
     }
 
@@ -73,11 +93,6 @@ impl Dispatcher {
             attempts: item.attempts,
         }
         .emit(&self.facts);
-        item.note(AttemptNote {
-            at_ms: clock::millis_now(),
-            code: code.to_owned(),
-            detail: detail.clone(),
-        });
         let delay = match lane.order.retry.next(item.attempts, after, &mut clock::chance()) {
             Decision::RetryIn(delay) => delay,
             Decision::Exhausted => {
@@ -95,9 +110,11 @@ impl Dispatcher {
         if crate::planted::is("drop-on-retry") {
             return self.end(lane, item, Outcome::Delivered, None, None);
         }
-        if delay <= Duration::from_millis(self.limits.lane_retry_delay_ms_max) {
+        let keeps_all = lane.order.replay.is_some();
+        if keeps_all || delay <= Duration::from_millis(self.limits.lane_retry_delay_ms_max) {
             match lane.wait(item, delay) {
                 Ok(()) => return,
+                Err(back) if keeps_all => return lane.put_back(back),
                 Err(back) => item = back,
             }
         }
@@ -125,7 +142,12 @@ impl Dispatcher {
             position,
             attempts: item.attempts,
             notes: item.notes.clone(),
-            event: None,
+            event: item
+                .edited
+                .as_ref()
+                .map(|_| raw(&item.logged.event))
+                .transpose()?,
+            edited: item.edited.as_deref().cloned(),
         };
         let entry = Entry {
             subject: String::new(),
@@ -166,9 +188,26 @@ impl Dispatcher {
     /// Into the dead letters, with payload, reason and attempts. Says whether it is there; else the event stays in
     /// its lane.
     pub async fn bury(&self, lane: &Lane, item: Item, code: &'static str, detail: String) -> bool {
+        if lane.order.replay.is_some() {
+            // The event is in the log, and what became of it before stays as it was.
+            self.end(
+                lane,
+                item.told_by(code),
+                Outcome::Failed,
+                Some(code),
+                Some(detail),
+            );
+            return true;
+        }
         match self.write_dead_letter(lane, &item, code, &detail).await {
             Ok(()) => {
-                self.end(lane, item, Outcome::DeadLettered, Some(code), Some(detail));
+                self.end(
+                    lane,
+                    item.told_by(code),
+                    Outcome::DeadLettered,
+                    Some(code),
+                    Some(detail),
+                );
                 true
             }
             Err(error) => {
@@ -192,9 +231,10 @@ impl Dispatcher {
             .iter()
             .map(|note| Attempt {
                 time: rfc3339(from_millis(note.at_ms)),
-                status: None,
+                status: note.status,
                 code: note.code.clone(),
                 detail: note.detail.clone(),
+                answer: note.answer.clone(),
             })
             .collect();
         let letter = DeadLetter {
@@ -210,6 +250,7 @@ impl Dispatcher {
             plugin: lane.order.plugin_name(),
             buried: rfc3339(from_millis(clock::millis_now())),
             event: (*logged.event).clone(),
+            edited: item.edited.as_deref().cloned(),
         };
         self.broker
             .append(
@@ -239,18 +280,37 @@ impl Dispatcher {
             .duration_since(item.logged.provenance.accepted)
             .unwrap_or_default()
             .as_secs_f64();
-        Settled {
-            subscription: lane.order.id().as_str(),
-            outcome,
-            code,
-            seconds,
+        // A replay's deliveries are not the subscription's; its own figures stand with its cursor.
+        if lane.order.replay.is_none() {
+            Settled {
+                subscription: lane.order.id().as_str(),
+                outcome,
+                code,
+                seconds,
+            }
+            .emit(&self.facts);
         }
-        .emit(&self.facts);
     }
 
     fn wait_or_hold(&self, lane: &Lane, item: Item, delay: Duration) {
         if let Err(item) = lane.wait(item, delay) {
             lane.put_back(item);
+        }
+    }
+
+    /// The receiver is gone: the replay stands still until somebody resumes it.
+    async fn hold_replay(&self, lane: &Lane) {
+        let why = Why {
+            code: "SB-3005".to_owned(),
+            detail: "The receiver answered 410 Gone.".to_owned(),
+        };
+        let paused = store::change(&*self.broker, &lane.order.key(), |replay| {
+            replay.stage = Stage::Paused;
+            replay.why = Some(why.clone());
+        })
+        .await;
+        if let Err(refusal) = paused {
+            tracing::warn!(subscription = %lane.order.id(), %refusal, "The pause of a replay could not be written down yet.");
         }
     }
 
@@ -260,4 +320,10 @@ impl Dispatcher {
             tracing::warn!(%error, "The pause could not be written down; it holds until this process ends.");
         }
     }
+}
+
+/// The event itself, for a retry of what stands in no log as it is delivered.
+fn raw(event: &stadtbus_event::Event) -> Result<Box<serde_json::value::RawValue>, BrokerError> {
+    serde_json::from_slice(&stadtbus_event::json::to_bytes(event))
+        .map_err(|error| BrokerError::Refused(error.to_string()))
 }

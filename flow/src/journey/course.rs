@@ -100,6 +100,32 @@ impl Asked<'_> {
         whose.course(lines, attempts.filter(|attempts| *attempts > 0))
     }
 
+    /// What replays did with it. That changes nothing in how it stands with the subscriptions.
+    pub(super) fn of_replays(&mut self) -> Vec<StepLine> {
+        let by_key = std::mem::take(&mut self.outcomes.by_key);
+        let replayed = |key: &String| key.matches('.').count() > 1;
+        let (replays, others) = by_key.into_iter().partition(|(key, _)| replayed(key));
+        self.outcomes.by_key = others;
+        let mut lines = Vec::new();
+        for (key, facts) in replays {
+            let mut names = key.splitn(3, '.');
+            let (Some(partner), Some(subscription), Some(replay)) =
+                (names.next(), names.next(), names.next())
+            else {
+                continue;
+            };
+            let whose = Whose {
+                subscription,
+                partner,
+                derivation: false,
+            };
+            let again = Text::new(format!("Nachlieferung {replay}"), format!("replay {replay}"));
+            lines.push(whose.line("route", "replayed", Basis::Recorded).saying(again));
+            facts.iter().for_each(|one| recorded(&mut lines, &whose, one));
+        }
+        lines
+    }
+
     /// The ways to subscriptions that the city does not have any more.
     pub(super) fn of_cancelled(&mut self) -> Vec<Course> {
         let mut courses = Vec::new();
@@ -258,7 +284,7 @@ fn plain(outcome: Outcome, derivation: bool) -> Option<Text> {
         ),
         Outcome::Parked => Text::new("geparkt", "parked"),
         Outcome::Retry => Text::new("ein späterer Versuch ist geplant", "a scheduled retry owns it"),
-        Outcome::Filtered | Outcome::DeadLettered => return None,
+        Outcome::Filtered | Outcome::DeadLettered | Outcome::Failed => return None,
     })
 }
 

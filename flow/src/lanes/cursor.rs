@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::Position;
 
-use super::watch::Watch;
+use super::{replay::Tally, watch::Watch};
 
 /// The durable form of a cursor: all positions up to `seen` are settled but those listed in `open`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct Marks {
     /// What it remembers of its matches.
     #[serde(default, skip_serializing_if = "Watch::is_unknown")]
     pub watch: Watch,
+    /// What became of the events, for a replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tally: Option<Tally>,
 }
 
 /// The living cursor of one lane in one log.

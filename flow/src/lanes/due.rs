@@ -18,7 +18,10 @@ use super::{
     item::{AttemptNote, Item},
     lane::{Lane, Offer, Room},
 };
-use crate::log::{self, Logged, RETRY_LOG};
+use crate::{
+    deliver::dead_letter::Edits,
+    log::{self, Logged, RETRY_LOG},
+};
 
 /// Positions kept in memory; the reader waits when there are more.
 const INDEX_MAX: usize = 1_000_000;
@@ -40,6 +43,9 @@ pub struct DueRetry {
     /// The event itself, where the log may not hold it any more (a dead letter sent again): structured JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<Box<serde_json::value::RawValue>>,
+    /// What was done to the event, if it was edited. Then the one here is delivered and not the one in the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Edits>,
 }
 
 /// Positions of due retries by the lane's key.
@@ -142,6 +148,7 @@ async fn fetch(broker: &dyn Broker, position: Position) -> Result<Option<Item>, 
         None => None,
     };
     let logged = match (logged, &retry.event) {
+        (Some(logged), Some(raw)) if retry.edited.is_some() => edited(logged, raw),
         (Some(logged), _) => Some(logged),
         (None, Some(raw)) => inline(&name, &retry, raw, &record),
         (None, None) => None,
@@ -154,8 +161,18 @@ async fn fetch(broker: &dyn Broker, position: Position) -> Result<Option<Item>, 
         item.due = Some(position);
         item.attempts = retry.attempts;
         item.notes = retry.notes;
+        item.edited = retry.edited.map(Arc::new);
         item
     }))
+}
+
+/// An event whose dead letter was edited, with what the log knows of the one that was accepted.
+fn edited(logged: Logged, raw: &serde_json::value::RawValue) -> Option<Logged> {
+    let event = stadtbus_event::json::parse(&bytes::Bytes::copy_from_slice(raw.get().as_bytes())).ok()?;
+    Some(Logged {
+        event: Arc::new(event),
+        ..logged
+    })
 }
 
 /// An event that its dead letter kept, after the log's retention removed it.

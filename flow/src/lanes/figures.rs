@@ -61,6 +61,7 @@ impl Lanes {
         let feeds = self.feeds().clone();
         self.working()
             .values()
+            .filter(|working| working.lane.order.replay.is_none())
             .map(|working| self.report_lane(&working.lane, &feeds))
             .collect()
     }

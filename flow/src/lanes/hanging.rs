@@ -68,6 +68,7 @@ impl Lane {
         let mut state = self.state();
         let mut marks = Marks {
             watch: state.watch.clone(),
+            tally: state.tally,
             ..Marks::default()
         };
         for (log, (cursor, hang)) in &state.hangs {

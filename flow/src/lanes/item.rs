@@ -7,10 +7,12 @@ use stadtbus_broker::Position;
 use stadtbus_event::extensions::ExpiryTime;
 
 use super::keys::Key;
-use crate::{clock, log::Logged};
+use crate::{clock, deliver::dead_letter::Edits, log::Logged};
 
-/// Most attempts remembered one by one; older ones are only counted.
-pub const ATTEMPTS_KEPT_MAX: usize = 16;
+/// Most attempts remembered one by one, as many as a subscription may allow; older ones are only counted.
+pub const ATTEMPTS_KEPT_MAX: usize = 100;
+/// Most attempts of which the answer is kept, the last ones.
+const ANSWERS_KEPT_MAX: usize = 16;
 
 /// One attempt at a delivery, as remembered for the journey and for a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,33 @@ pub struct AttemptNote {
     pub code: String,
     /// What happened, without payload.
     pub detail: String,
+    /// The receiver's status, if it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The beginning of what it answered, cleaned. It may repeat what the event said: it goes with the event, and into no
+    /// settle fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+impl AttemptNote {
+    /// An attempt that failed just now, without an answer.
+    #[must_use]
+    pub fn now(code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            at_ms: clock::millis_now(),
+            code: code.into(),
+            detail: detail.into(),
+            status: None,
+            answer: None,
+        }
+    }
+
+    /// The same without what the receiver said.
+    #[must_use]
+    pub(super) fn without_answer(self) -> Self {
+        Self { answer: None, ..self }
+    }
 }
 
 /// One event of one lane.
@@ -35,6 +64,8 @@ pub struct Item {
     pub key: Option<Key>,
     /// Set when the log of parked events owns the event: the position of its record there. Settling removes that record.
     pub parked: Option<Position>,
+    /// What was done to it after it was given up, if it was edited.
+    pub edited: Option<Arc<Edits>>,
     /// How many attempts were made.
     pub attempts: u32,
     /// The last attempts.
@@ -57,6 +88,7 @@ impl Item {
             due: None,
             key: None,
             parked: None,
+            edited: None,
             attempts: 0,
             notes: Vec::new(),
             begun: false,
@@ -71,6 +103,26 @@ impl Item {
             self.notes.remove(0);
         }
         self.notes.push(note);
+        let silent = self.notes.len().saturating_sub(ANSWERS_KEPT_MAX);
+        for old in self.notes.iter_mut().take(silent) {
+            old.answer = None;
+        }
+    }
+
+    /// Without its last attempt if that ended with this very code: then the settle fact tells of it.
+    #[must_use]
+    pub fn told_by(mut self, code: &str) -> Self {
+        if self.notes.last().is_some_and(|note| note.code == code) {
+            self.notes.pop();
+        }
+        self
+    }
+
+    /// That it is not what was accepted, and who changed it, for the settle fact.
+    #[must_use]
+    pub fn edited_note(&self) -> Option<String> {
+        let last = self.edited.as_ref()?.edits.last()?;
+        Some(format!("edited by {} on {}", last.by, last.at))
     }
 
     /// Whether the `expirytime` of its event has passed: then it is never delivered.
@@ -133,6 +185,8 @@ pub enum Outcome {
     Retry,
     /// Not settled: its key is parked, or it waits behind others of its key in the log of parked events.
     Parked,
+    /// Given up in a replay: the event stays in the log, and what became of it before stays as it was.
+    Failed,
 }
 
 impl Outcome {
@@ -152,6 +206,7 @@ impl Outcome {
             Self::Expired => "expired",
             Self::Retry => "retry",
             Self::Parked => "parked",
+            Self::Failed => "failed",
         }
     }
 }

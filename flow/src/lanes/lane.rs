@@ -13,12 +13,14 @@ use std::{
 use stadtbus_broker::{LogName, Position};
 use tokio::{sync::Notify, time::Instant};
 
+pub use super::pauses::Pause;
 use super::{
     breaker::{Breaker, Moved},
     cursor::{Cursor, Marks},
     item::{Item, Outcome, Waiting},
     keys::Key,
     pace::Pace,
+    replay,
     state::State,
 };
 use crate::{Limits, city::Order, clock, deliver::outcome::Outcome as Answer, log::Logged};
@@ -54,26 +56,6 @@ pub(super) enum Room {
 
 /// How long an event waits that the broker could not take.
 const PUT_BACK_DELAY: Duration = Duration::from_secs(1);
-
-/// Why a lane stands still.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pause {
-    /// `SB-2004` for an operator's pause, `SB-3005` when the receiver is gone.
-    pub code: String,
-    /// In words.
-    pub reason: String,
-}
-
-impl Pause {
-    /// The receiver's credential cannot be opened here: nothing may go to it without.
-    pub(super) fn without_credential() -> Self {
-        Self {
-            code: "SB-3012".to_owned(),
-            reason: "The receiver's credential was sealed with a key that this process does not have."
-                .to_owned(),
-        }
-    }
-}
 
 /// One subscription at work.
 pub struct Lane {
@@ -113,12 +95,14 @@ impl Lane {
             .watch
             .clone()
             .resume(order.subscription(), clock::millis_now());
+        let (queue_max, retries_max) = replay::bounds(&order, limits);
         let state = State {
             hangs,
             revision,
             paused,
             dirty: watch != marks.watch,
             watch,
+            tally: order.replay.as_ref().map(|_| marks.tally.unwrap_or_default()),
             written: marks,
             ready_at_once: order.hands_out_untransformed(),
             breaker: breaker(&order, limits),
@@ -130,9 +114,9 @@ impl Lane {
             state: Mutex::new(state),
             work: Notify::new(),
             room: Notify::new(),
-            queue_max: limits.lane_queue_max,
+            queue_max,
             queue_bytes_max: limits.lane_queue_bytes_max,
-            retries_max: limits.lane_retries_max,
+            retries_max,
             parked_events_max: limits.parked_events_max,
         }
     }
@@ -191,7 +175,13 @@ impl Lane {
 
     /// What an event must not overtake, if the subscription asks for order.
     fn key_of(&self, logged: &Logged) -> Option<Key> {
-        let order = self.order.subscription().order.as_ref()?;
+        // A replay parks nothing: it keeps the order of first attempts by making them one after another.
+        let order = self
+            .order
+            .subscription()
+            .order
+            .as_ref()
+            .filter(|_| self.order.replay.is_none())?;
         Key::of(&order.by, logged)
     }
 

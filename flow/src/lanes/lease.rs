@@ -33,12 +33,15 @@ pub enum LeaseChange {
     Surplus(u32),
 }
 
-/// The group that a subscription belongs to. The hash is part of the storage format: all processes of a bus
+/// The group that the lane with this key belongs to, which is that of its subscription. The hash is part of the storage format: all processes of a bus
 /// must agree on it, so it is FNV-1a and not the standard library's, which may change.
 #[must_use]
-pub fn group_of(subscription: &str, groups: u32) -> u32 {
-    let hash = subscription
+pub fn group_of(key: &str, groups: u32) -> u32 {
+    // A replay's key goes on behind that of its subscription, and belongs to whoever serves that.
+    let behind = key.match_indices('.').nth(1).map_or(key.len(), |(at, _)| at);
+    let hash = key
         .bytes()
+        .take(behind)
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });

@@ -166,9 +166,11 @@ impl Ledger {
             for facts in facts.chunks(PAGE_FACTS_MAX) {
                 let page = Page {
                     plugin: lane.order.plugin_name(),
+                    replay: lane.order.replay.as_ref().map(|replay| replay.id.clone()),
+                    elsewhere: lane.order.replay.as_ref().is_some_and(|replay| replay.elsewhere),
                     facts: facts.to_vec(),
                 };
-                let entry = page.entry(lane.order.partner(), lane.order.id());
+                let entry = page.entry(lane.order.settled_subject());
                 let entry = entry.map_err(|error| BrokerError::Refused(error.to_string()))?;
                 bytes += entry.size_bytes();
                 entries.push(entry);

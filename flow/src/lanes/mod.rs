@@ -26,6 +26,7 @@ pub(crate) mod parked;
 pub mod pauses;
 mod receive;
 mod reconcile;
+pub mod replay;
 mod runner;
 pub mod settled;
 mod standing;
@@ -61,6 +62,7 @@ pub use park::{KeyState, ParkedKey};
 pub use parked::Stop;
 pub(crate) use receive::TOO_OLD;
 pub use receive::{Burial, Handed, Settlement};
+use replay::Replays;
 use stadtbus_broker::{Broker, BrokerError, LogName};
 pub use standing::{Figures, Standing};
 use tokio::{
@@ -107,6 +109,7 @@ pub struct Lanes {
     working: Mutex<BTreeMap<String, Working>>,
     feeds: Mutex<BTreeMap<LogName, Arc<Feed>>>,
     due: Arc<DueIndex>,
+    replays: Arc<Replays>,
     ledger: Ledger,
     readers: Arc<Semaphore>,
     leases: tokio::sync::Mutex<Leases>,
@@ -148,6 +151,7 @@ impl Lanes {
             working: Mutex::default(),
             feeds: Mutex::default(),
             due: Arc::default(),
+            replays: Arc::default(),
             leases: tokio::sync::Mutex::new(leases),
             member: holder.member.clone(),
             complete: AtomicBool::new(true),
@@ -178,6 +182,8 @@ impl Lanes {
             self.stop.clone(),
         ));
         let pauses = tokio::spawn(Arc::clone(&self).follow_pauses());
+        let replays = Arc::clone(&self.replays).follow(Arc::clone(&self.broker), self.stop.clone());
+        let replays = tokio::spawn(replays);
         let mut cities = self.cities.changes();
         let mut lease_tick = tokio::time::interval(self.leases.lock().await.interval());
         let mut flush_tick = tokio::time::interval(Duration::from_millis(self.limits.flush_interval_ms));
@@ -195,15 +201,18 @@ impl Lanes {
                     Ok(()) => self.reconcile().await,
                     Err(_) => break,
                 },
+                () = self.replays.changed.notified() => self.reconcile().await,
                 _ = relief_tick.tick() => self.ledger.relieve(&self.lanes_at_work()).await,
                 _ = flush_tick.tick() => {
                     self.flush(false).await;
                     self.wake_for_due();
+                    self.tend_replays().await;
                 }
             }
         }
         due.abort();
         pauses.abort();
+        replays.abort();
     }
 
     async fn tend_leases(&self) {
@@ -280,8 +289,32 @@ impl Lanes {
     pub fn lane(&self, subscription: &str) -> Option<Arc<Lane>> {
         self.working()
             .values()
-            .find(|working| working.lane.order.id().as_str() == subscription)
+            .find(|working| {
+                working.lane.order.replay.is_none() && working.lane.order.id().as_str() == subscription
+            })
             .map(|working| Arc::clone(&working.lane))
+    }
+
+    /// Writes down what this process knows and has not written yet.
+    pub async fn write_down(&self) {
+        let feeds = self.feeds().clone();
+        // Lanes that are not ours any more are found out again by the next flush.
+        drop(self.ledger.flush(&self.lanes_at_work(), &feeds, false).await);
+    }
+
+    /// The lane of a subscription's replay, if it works in this process.
+    #[must_use]
+    pub fn replay_lane(&self, order: &crate::city::Order, replay: &str) -> Option<Arc<Lane>> {
+        let key = format!("{}.{replay}", order.rule.key());
+        self.working().get(&key).map(|working| Arc::clone(&working.lane))
+    }
+
+    /// The cursor of a replay as it was written last.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn replay_marks(&self, replay: &replay::Replay) -> Result<cursor::Marks, BrokerError> {
+        Ok(self.ledger.marks(&replay.key()).await?.0)
     }
 
     /// Waits until the lanes of this process follow the city with this digest, at most for `patience`. True if they do;

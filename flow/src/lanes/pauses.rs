@@ -12,13 +12,30 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, BrokerError, Cell, CellChange, CellStream, CellWrite, Expect};
 
-use super::{
-    Lanes,
-    lane::{Lane, Pause},
-};
+use super::{Lanes, lane::Lane};
 
 /// How long it takes until pauses are followed again when the broker ended it.
 const FOLLOWED_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a lane stands still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// `SB-2004` for an operator's pause, `SB-3005` when the receiver is gone.
+    pub code: String,
+    /// In words.
+    pub reason: String,
+}
+
+impl Pause {
+    /// The receiver's credential cannot be opened here: nothing may go to it without.
+    pub(super) fn without_credential() -> Self {
+        Self {
+            code: "SB-3012".to_owned(),
+            reason: "The receiver's credential was sealed with a key that this process does not have."
+                .to_owned(),
+        }
+    }
+}
 
 /// The bucket of pauses; the key is `<partner>.<subscription>`.
 pub const PAUSES: &str = "PAUSES";

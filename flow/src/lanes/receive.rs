@@ -143,7 +143,10 @@ impl Lane {
             };
             known += 1;
             match settlement {
-                Settlement::Acknowledge => state.settle(item, Outcome::Delivered, None, None),
+                Settlement::Acknowledge => {
+                    let edited = item.edited_note();
+                    state.settle(item, Outcome::Delivered, None, edited);
+                }
                 Settlement::Release(delay) if item.attempts < most && !self.is_too_old(&item, *delay) => {
                     state.waiting.push(Waiting {
                         at: now + *delay,
@@ -200,11 +203,7 @@ impl Lane {
         let most = self.order.subscription().delivery.attempts_max;
         let mut exhausted = Vec::new();
         for mut item in expired {
-            item.note(AttemptNote {
-                at_ms: clock::millis_now(),
-                code: "SB-2008".to_owned(),
-                detail: "The lease ran out.".to_owned(),
-            });
+            item.note(AttemptNote::now("SB-2008", "The lease ran out."));
             if item.attempts < most && self.is_too_old(&item, Duration::ZERO) {
                 state.carried += 1;
                 exhausted.push((item, "SB-3024", TOO_OLD.to_owned()));

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Feed, Lanes, Routing, Working,
-    cursor::Mark,
+    cursor::{Mark, Marks},
     lane::{Lane, Pause},
     lease, parked, pauses,
+    replay::Replay,
     runner::Runner,
     starts,
 };
@@ -78,17 +79,18 @@ impl Lanes {
     /// The orders that are ours to carry out, and whether that is known for all of them.
     async fn wanted(&self, city: &LiveCity) -> (Vec<Arc<Order>>, bool) {
         let leases = self.leases.lock().await;
-        let ours = city
-            .orders
-            .iter()
-            .filter(|order| leases.holds(lease::group_of(&order.key(), self.limits.lease_groups)))
-            .cloned()
-            .collect();
+        let holds = |key: &str| leases.holds(lease::group_of(key, self.limits.lease_groups));
+        let orders = city.orders.iter().filter(|order| holds(&order.key()));
+        let mut ours: Vec<_> = orders.cloned().collect();
+        ours.extend(self.replayed_orders(city, holds).await);
         (ours, leases.is_sure())
     }
 
     async fn prepare(&self, city: &LiveCity, order: &Arc<Order>) -> Result<Arc<Lane>, BrokerError> {
         let (mut marks, revision) = self.ledger.marks(&order.key()).await?;
+        if let Some(replay) = self.replays.get(&order.key()) {
+            return self.prepare_replay(order, &replay, marks, revision).await;
+        }
         let paused = pauses::read(&*self.broker, &order.key())
             .await?
             .or_else(|| order.lacks_credential().then(Pause::without_credential));
@@ -117,15 +119,49 @@ impl Lanes {
         Ok(Arc::new(lane))
     }
 
+    /// What its subscription was given a moment ago is written down first, for a replay of what is missing.
+    async fn prepare_replay(
+        &self,
+        order: &Arc<Order>,
+        replay: &Replay,
+        marks: Marks,
+        revision: Option<u64>,
+    ) -> Result<Arc<Lane>, BrokerError> {
+        if replay.only_missing {
+            self.write_down().await;
+        }
+        let own_sink = order.replay.as_ref().is_some_and(|replay| !replay.elsewhere);
+        let paused = match own_sink {
+            true => pauses::read(&*self.broker, &order.rule.key()).await?,
+            false => None,
+        };
+        let paused = paused.or_else(|| order.lacks_credential().then(Pause::without_credential));
+        let (logs, marks) = (replay.logs(), replay.begin(marks));
+        Ok(Arc::new(Lane::new(
+            Arc::clone(order),
+            &logs,
+            marks,
+            revision,
+            paused,
+            &self.limits,
+        )))
+    }
+
     /// Starts the shared readers that are missing, far enough back for the lanes that are nearly level. A log that no
     /// lane of this process reads needs none. Returns the logs that cannot be read now.
     async fn open_feeds(&self, city: &LiveCity, fresh: &[Arc<Lane>]) -> Vec<LogName> {
         let mut unread = Vec::new();
+        // A replay reads for itself alone.
+        let fresh: Vec<_> = fresh
+            .iter()
+            .filter(|lane| lane.order.replay.is_none())
+            .cloned()
+            .collect();
         for log in city.logs() {
             if self.feeds().contains_key(&log) || !fresh.iter().any(|lane| lane.next(&log).is_some()) {
                 continue;
             }
-            if let Err(error) = self.open_feed(log.clone(), fresh).await {
+            if let Err(error) = self.open_feed(log.clone(), &fresh).await {
                 tracing::error!(%log, %error, "A log cannot be read; it is tried again with the next lease renewal.");
                 unread.push(log);
             }
@@ -171,6 +207,7 @@ impl Lanes {
             feeds: self.feeds().clone(),
             due: Arc::clone(&self.due),
             readers: Arc::clone(&self.readers),
+            replay: self.replays.get(&lane.order.key()),
             stop: stop.clone(),
         };
         let task = tokio::spawn(runner.run());

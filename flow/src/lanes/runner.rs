@@ -12,7 +12,13 @@ use stadtbus_broker::{Broker, LogName};
 use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{catch_up::catch_up, due::DueIndex, feed::Feed, lane::Lane};
+use super::{
+    catch_up::catch_up,
+    due::DueIndex,
+    feed::Feed,
+    lane::Lane,
+    replay::{Reader, Replay},
+};
 use crate::{city::Cities, dispatch::Dispatcher};
 
 /// Events of a derivation carried together: their outputs become one group append.
@@ -30,6 +36,8 @@ pub(super) struct Runner {
     pub(super) feeds: BTreeMap<LogName, Arc<Feed>>,
     pub(super) due: Arc<DueIndex>,
     pub(super) readers: Arc<Semaphore>,
+    /// What is replayed, if it is a replay's lane.
+    pub(super) replay: Option<Arc<Replay>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -41,6 +49,12 @@ impl Runner {
         let mut keeping: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
         let mut caught_by_self: BTreeSet<LogName> = BTreeSet::new();
         let key = self.lane.order.key();
+        let replays = self.replay.is_some();
+        let mut replaying: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        replaying.extend(
+            self.reader()
+                .map(|reader| -> BoxFuture<'_, ()> { Box::pin(reader.run()) }),
+        );
         let mut tend = tokio::time::interval(LEASE_INTERVAL);
         tend.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -48,7 +62,8 @@ impl Runner {
             tokio::pin!(work);
             work.as_mut().enable();
             for log in self.lane.behind() {
-                if let Some(feed) = self.feeds.get(&log)
+                if !replays
+                    && let Some(feed) = self.feeds.get(&log)
                     && caught_by_self.insert(log.clone())
                 {
                     catching.push(Box::pin(self.catch_up(Arc::clone(feed), log)));
@@ -75,12 +90,14 @@ impl Runner {
                 Some(log) = catching.next(), if !catching.is_empty() => { caught_by_self.remove(&log); }
                 Some(()) = carrying.next(), if !carrying.is_empty() => {}
                 Some(()) = keeping.next(), if !keeping.is_empty() => {}
+                Some(()) = replaying.next(), if !replaying.is_empty() => {}
                 () = at(wake), if wake.is_some() => {}
                 () = at(retry), if retry.is_some() && carrying.len() < self.width() => self.lane.work.notify_waiters(),
                 () = &mut work => {}
             }
         }
         drop(catching);
+        drop(replaying);
         while keeping.next().await.is_some() {}
         while !carrying.is_empty() {
             // What only waits for its receiver's rate is not under way.
@@ -91,6 +108,16 @@ impl Runner {
                 () = tokio::time::sleep(LEASE_INTERVAL) => {}
             }
         }
+    }
+
+    fn reader(&self) -> Option<Reader> {
+        let replay = self.replay.as_ref()?;
+        Some(Reader {
+            broker: Arc::clone(&self.broker),
+            lane: Arc::clone(&self.lane),
+            replay: Arc::clone(replay),
+            readers: Arc::clone(&self.readers),
+        })
     }
 
     async fn catch_up(&self, feed: Arc<Feed>, log: LogName) -> LogName {
@@ -113,8 +140,10 @@ impl Runner {
     /// How many groups may be carried at one time.
     fn width(&self) -> usize {
         let order = &self.lane.order;
-        if order.runs_in_turn() {
-            // Inputs with one state key come one after another, and two groups may share a key.
+        let in_order = self.replay.is_some() && order.subscription().order.is_some();
+        if order.runs_in_turn() || in_order {
+            // Inputs with one state key come one after another, and two groups may share a key; and first attempts of a replay
+            // come in the order that its subscription asks for.
             1
         } else if order.is_derivation() {
             DERIVE_GROUPS

@@ -1,12 +1,12 @@
 //! Settle facts: what became of each event in each subscription, in pages in the log `SETTLED`.
 //!
-//! The journey, the balance and the evidence read them. A page is written before the cursor that it explains,
+//! The subject is `settled.<partner>.<subscription>`, for a replay with its id behind that, so that what was delivered once more
+//! is never taken for the first delivery. The journey, the balance and the evidence read them. A page is written before the cursor that it explains,
 //! so a crash can repeat a fact but never lose one; a repeated fact is the truth, for the event was delivered
 //! twice.
 
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Entry, LogName, Position, Record};
-use stadtbus_event::{PartnerId, SubscriptionId};
 
 use super::item::{AttemptNote, Outcome};
 
@@ -82,14 +82,14 @@ pub struct Page {
     /// The plugin that transformed the events, `partner/name@version+digest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
+    /// The replay that they are of, if it is one. Then they do not count in the subscription's balance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+    /// Whether the replay goes somewhere else than the subscription's own sink.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// The facts, in the order in which they came about.
     pub facts: Vec<Fact>,
-}
-
-/// The subject of a subscription's pages.
-#[must_use]
-pub fn subject(partner: &PartnerId, subscription: &SubscriptionId) -> String {
-    format!("settled.{partner}.{subscription}")
 }
 
 impl Page {
@@ -97,13 +97,9 @@ impl Page {
     ///
     /// # Errors
     /// Never; the type can always be written as JSON.
-    pub fn entry(
-        &self,
-        partner: &PartnerId,
-        subscription: &SubscriptionId,
-    ) -> Result<Entry, serde_json::Error> {
+    pub fn entry(&self, subject: String) -> Result<Entry, serde_json::Error> {
         Ok(Entry {
-            subject: subject(partner, subscription),
+            subject,
             headers: Vec::new(),
             payload: serde_json::to_vec(self)?.into(),
             message_id: None,

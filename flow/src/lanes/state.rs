@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use super::{
     breaker::Breaker,
     cursor::{Cursor, Marks},
-    item::{Item, Outcome, Waiting},
+    item::{AttemptNote, Item, Outcome, Waiting},
     keys::Keys,
     lane::{Hang, Pause},
     pace::Pace,
+    replay::Tally,
     settled::Fact,
     watch::Watch,
 };
@@ -52,6 +53,7 @@ pub(super) struct State {
     pub(super) revision: Option<u64>,
     pub(super) written: Marks,
     pub(super) watch: Watch,
+    pub(super) tally: Option<Tally>,
     pub(super) dirty: bool,
 }
 
@@ -80,6 +82,7 @@ impl State {
             revision: None,
             written: Marks::default(),
             watch: Watch::default(),
+            tally: None,
             dirty: false,
         }
     }
@@ -148,6 +151,9 @@ impl State {
     ) {
         self.bytes = self.bytes.saturating_sub(item.size_bytes());
         self.dirty = true;
+        if let Some(tally) = &mut self.tally {
+            tally.settle(outcome);
+        }
         match (item.due, item.parked) {
             (Some(due), _) => {
                 self.due_open.remove(&due);
@@ -175,7 +181,7 @@ impl State {
             code: code.map(Box::from),
             detail: detail.map(String::into_boxed_str),
             next_ms: item.next_ms.filter(|_| outcome == Outcome::Retry),
-            notes: item.notes.into_boxed_slice(),
+            notes: item.notes.into_iter().map(AttemptNote::without_answer).collect(),
         });
     }
 }

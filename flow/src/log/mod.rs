@@ -68,9 +68,14 @@ pub fn own_log_specs(limits: &Limits) -> Result<Vec<LogSpec>, BrokerError> {
             schedules,
         })
     };
+    let dead = LogSpec {
+        bytes_max: Some(limits.dead_letters_bytes_max),
+        age_max: Some(days(limits.dead_letters_age_days_max)),
+        ..own(DEAD_LOG, &["dead.>"], false)?
+    };
     Ok(vec![
         own(RETRY_LOG, &["wait.>", "due.>"], true)?,
-        own(DEAD_LOG, &["dead.>"], false)?,
+        dead,
         own(SETTLED_LOG, &["settled.>"], false)?,
         // Without an age: what is parked waits until somebody decides.
         LogSpec {

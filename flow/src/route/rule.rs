@@ -56,6 +56,16 @@ impl Rule {
         }
     }
 
+    /// The same rule for another sink.
+    #[must_use]
+    pub fn with_sink(&self, sink: stadtbus_contracts::Sink) -> Self {
+        let subscription = Subscription {
+            sink,
+            ..self.subscription.clone()
+        };
+        Self::new(subscription, Arc::clone(&self.registry))
+    }
+
     /// The subscription as the city has it.
     #[must_use]
     pub fn subscription(&self) -> &Subscription {

@@ -40,6 +40,21 @@ impl IntoParams for ParkedPath {
     }
 }
 
+/// `{id}/replays/{replay}` of a subscription.
+pub(crate) struct ReplayPath;
+
+impl IntoParams for ReplayPath {
+    fn into_params(of: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = SubscriptionPath::into_params(of);
+        parameters.push(in_path(
+            "replay",
+            "The replay, as the list names it.",
+            text(Some("^[0-9a-z]{1,32}$"), 32),
+        ));
+        parameters
+    }
+}
+
 /// `{NAME}`, whatever it is called: what is answered is the same for all.
 macro_rules! any {
     ($(#[$doc:meta])* $name:ident = $parameter:literal) => {

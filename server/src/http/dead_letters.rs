@@ -1,102 +1,51 @@
-//! Dead letters: the owner of a subscription, or an operator, lists, shows and sends them again.
+//! Dead letters: the owner of a subscription, or an operator, lists, counts, shows, edits, sends again and throws away.
+
+mod change;
+mod select;
 
 use axum::{Json, extract::State, http::HeaderMap};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json, value::RawValue};
 use stadtbus_flow::{
     Refusal,
     authenticate::{Principal, Scope},
-    dispatch::Buried,
+    dispatch::{Buried, Reason},
 };
-use utoipa::{
-    ToSchema,
-    openapi::{
-        ArrayBuilder, ObjectBuilder,
-        schema::{Array, Type},
-    },
-};
+use utoipa::{ToSchema, openapi::schema::Array};
 
+pub(super) use self::change::*;
+use self::select::Asked;
 use super::{
     Problem, Shared,
-    extract::{Path, Payload, Query, field_within, wholes, within},
-    principal, subscriptions,
+    extract::{Path, Query, within},
+    principal,
 };
 use crate::describe::{
     openapi::schema,
     params::LetterPath,
-    refusals::{ALWAYS, BODY, BROKER, NOT_YET, PARAMETER, SCOPE, WHO, refusals},
+    refusals::{ALWAYS, BROKER, PARAMETER, WHO, refusals},
 };
 
 /// Most letters in one answer.
 const LIST_MAX: u64 = 1_000;
 /// Letters in an answer if the caller does not say.
 const LIST: u64 = 100;
-/// Most letters sent again in one call.
-const RETRY_MAX: usize = 10_000;
 
 refusals! {
-    /// Of the list.
+    /// Of the list, and of the reasons.
     ListRefused = ALWAYS, WHO, BROKER, PARAMETER
 }
 refusals! {
     /// Of one letter.
     ShowRefused = ALWAYS, WHO, BROKER, PARAMETER
 }
-refusals! {
-    /// Of a retry.
-    RetryRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, BODY, &["SB-2001"]
-}
-
-/// `?subscription=&partner=&limit=`
-#[derive(Deserialize)]
-pub(super) struct Asked {
-    subscription: Option<String>,
-    partner: Option<String>,
-    limit: Option<u64>,
-}
-
-/// Which letters to send again.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Retry {
-    /// These, as the list names them (`dead_letter`).
-    #[serde(default, deserialize_with = "wholes")]
-    #[schema(schema_with = positions)]
-    positions: Vec<u64>,
-    /// All of this subscription, at most 10000 in one call.
-    #[serde(default)]
-    subscription: Option<String>,
-    /// Only count them.
-    #[serde(default)]
-    #[schema(default = false)]
-    dry_run: bool,
-}
-
-fn positions() -> Array {
-    let position = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(0))
-        .maximum(Some(9_007_199_254_740_991_i64));
-    ArrayBuilder::new()
-        .items(position)
-        .max_items(Some(RETRY_MAX))
-        .description(Some("These, as the list names them (`dead_letter`)."))
-        .build()
-}
-
-/// How many are sent again.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Retried {
-    /// Letters sent again, or that would be.
-    retried: usize,
-    /// Whether they were only counted.
-    dry_run: bool,
-}
 
 /// Dead letters, oldest first.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes what `list` writes")]
 pub(super) struct DeadLetters {
+    /// How many there are that are asked for, at most 100000.
+    matching: u64,
     #[schema(schema_with = lines)]
     dead_letters: Vec<Value>,
 }
@@ -105,14 +54,24 @@ fn lines() -> Array {
     Array::new(schema("DeadLetterLine"))
 }
 
+/// Why events were given up, the most frequent reason first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Reasons {
+    #[schema(schema_with = reason_lines)]
+    reasons: Vec<Reason>,
+}
+
+fn reason_lines() -> Array {
+    Array::new(schema("DeadLetterReason"))
+}
+
 /// `GET /v1/dead-letters`
 #[utoipa::path(
     get, path = "/v1/dead-letters", tag = "subscribers", operation_id = "listDeadLetters",
     summary = "List dead letters",
     description = "Events that were set aside, with the reason; those of one's own subscriptions, an operator's all.",
     params(
-        ("subscription" = Option<String>, Query, description = "Only those of this subscription."),
-        ("partner" = Option<String>, Query, description = "Only those of this partner's subscriptions."),
+        Asked,
         ("limit" = Option<u64>, Query, description = "Most letters in the answer; 100 if absent.", minimum = 1, maximum = 1000),
     ),
     responses((status = 200, description = "The letters, without their events.", body = DeadLetters), ListRefused),
@@ -125,32 +84,42 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let principal = principal(&bus, &headers)?;
     let limit = within("limit", asked.limit.unwrap_or(LIST), 1, LIST_MAX)?;
-    let letters = bus
-        .dead_letters
-        .list(
-            |letter| {
-                may_see(&principal, letter.partner.as_str())
-                    && asked
-                        .subscription
-                        .as_deref()
-                        .is_none_or(|wanted| letter.subscription.as_str() == wanted)
-                    && asked
-                        .partner
-                        .as_deref()
-                        .is_none_or(|wanted| letter.partner.as_str() == wanted)
-            },
-            usize::try_from(limit).unwrap_or(1),
-        )
-        .await?;
+    let Some(wanted) = asked.wanted(&principal)? else {
+        return Ok(Json(json!({ "matching": 0, "dead_letters": [] })));
+    };
+    let limit = usize::try_from(limit).unwrap_or(1);
+    let (letters, matching) = bus.dead_letters.list(&wanted, limit).await?;
     let letters: Vec<Value> = letters.iter().map(summary).collect();
-    Ok(Json(json!({ "dead_letters": letters })))
+    Ok(Json(json!({ "matching": matching, "dead_letters": letters })))
+}
+
+/// `GET /v1/dead-letters/reasons`
+#[utoipa::path(
+    get, path = "/v1/dead-letters/reasons", tag = "subscribers", operation_id = "countDeadLetters",
+    summary = "Count dead letters by reason",
+    description = "As `listDeadLetters`, counted.",
+    params(Asked),
+    responses((status = 200, description = "The reasons.", body = Reasons), ListRefused),
+    security(("bearer" = [])),
+)]
+pub(super) async fn reasons(
+    State(bus): Shared,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Json<Reasons>, Problem> {
+    let principal = principal(&bus, &headers)?;
+    let reasons = match asked.wanted(&principal)? {
+        Some(wanted) => bus.dead_letters.reasons(&wanted).await?,
+        None => Vec::new(),
+    };
+    Ok(Json(Reasons { reasons }))
 }
 
 /// `GET /v1/dead-letters/{position}`: with the event, for those who may have it.
 #[utoipa::path(
     get, path = "/v1/dead-letters/{position}", tag = "subscribers", operation_id = "showDeadLetter",
     summary = "Show a dead letter",
-    description = "With its event and the last attempts.",
+    description = "With its event, the attempts and what the receiver answered, and the event as it was accepted if it was edited.",
     params(LetterPath),
     responses((status = 200, description = "The letter.", content((ref("#/components/schemas/DeadLetter") = "application/json"))), ShowRefused),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
@@ -161,57 +130,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Problem> {
     let principal = principal(&bus, &headers)?;
-    let buried = find(&bus, &principal, position).await?;
-    let mut letter = summary(&buried);
-    if let Some(members) = letter.as_object_mut() {
-        members.insert("attempts".to_owned(), json!(buried.letter.attempts));
-        let event: Box<RawValue> =
-            serde_json::from_slice(&stadtbus_event::json::to_bytes(&buried.letter.event)).unwrap_or_default();
-        members.insert("event".to_owned(), json!(event));
-    }
-    Ok(Json(letter))
-}
-
-/// `POST /v1/dead-letters/retry`
-#[utoipa::path(
-    post, path = "/v1/dead-letters/retry", tag = "subscribers", operation_id = "retryDeadLetters",
-    summary = "Deliver dead letters again",
-    description = "By position, or all of a subscription.",
-    request_body(content = Retry, content_type = "application/json"),
-    responses((status = 200, description = "How many.", body = Retried), RetryRefused),
-    security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
-)]
-pub(super) async fn retry(
-    State(bus): Shared,
-    headers: HeaderMap,
-    Payload(body): Payload,
-) -> Result<Json<Retried>, Problem> {
-    let principal = principal(&bus, &headers)?;
-    let ask: Retry = serde_json::from_slice(&body)
-        .map_err(|_| Refusal::new("SB-1102", "The body is not what this call takes."))?;
-    field_within("positions", ask.positions.len() as u64, 0, RETRY_MAX as u64)?;
-    let mut letters = Vec::new();
-    for position in &ask.positions {
-        letters.push(find(&bus, &principal, *position).await?);
-    }
-    if let Some(subscription) = &ask.subscription {
-        if principal.require(Scope::Operate).is_err() {
-            subscriptions::owned(&bus, &headers, subscription)?;
-        }
-        let theirs = |letter: &stadtbus_flow::deliver::dead_letter::DeadLetter| {
-            may_see(&principal, letter.partner.as_str()) && letter.subscription.as_str() == subscription
-        };
-        letters.extend(bus.dead_letters.list(theirs, RETRY_MAX).await?);
-    }
-    if !ask.dry_run {
-        for letter in &letters {
-            bus.dead_letters.retry(letter).await?;
-        }
-    }
-    Ok(Json(Retried {
-        retried: letters.len(),
-        dry_run: ask.dry_run,
-    }))
+    Ok(Json(whole(&find(&bus, &principal, position).await?)))
 }
 
 async fn find(bus: &crate::Bus, principal: &Principal, position: u64) -> Result<Buried, Problem> {
@@ -236,5 +155,22 @@ fn summary(buried: &Buried) -> Value {
         "log": letter.log, "position": letter.position, "publisher": letter.publisher,
         "id": letter.event.id(), "type": letter.event.ty(), "code": letter.code, "detail": letter.detail,
         "attempts_count": letter.attempts_count, "buried": letter.buried, "plugin": letter.plugin,
+        "edited": letter.edited.is_some(),
     })
+}
+
+/// With attempts, event and edits.
+fn whole(buried: &Buried) -> Value {
+    let mut letter = summary(buried);
+    if let Some(members) = letter.as_object_mut() {
+        members.insert("attempts".to_owned(), json!(buried.letter.attempts));
+        let event: Box<RawValue> =
+            serde_json::from_slice(&stadtbus_event::json::to_bytes(&buried.letter.event)).unwrap_or_default();
+        members.insert("event".to_owned(), json!(event));
+        if let Some(edited) = &buried.letter.edited {
+            members.insert("edits".to_owned(), json!(edited.edits));
+            members.insert("original".to_owned(), json!(edited.original));
+        }
+    }
+    letter
 }

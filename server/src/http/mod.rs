@@ -17,6 +17,7 @@ mod logs;
 mod orders;
 mod problem;
 mod publish;
+mod replays;
 mod secret;
 mod subscriptions;
 mod tap;
@@ -102,11 +103,20 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(subscriptions::resume))
         .with(routes!(secret::rotate, secret::show, secret::remove))
         .with(routes!(consent::by_browser, consent::by_callback))
+        .with(routes!(replays::list, replays::start))
+        .with(routes!(replays::would))
+        .with(routes!(replays::show))
+        .with(routes!(replays::pause))
+        .with(routes!(replays::resume))
+        .with(routes!(replays::cancel))
         .with(routes!(journey::by_id))
         .with(routes!(journey::by_position))
         .with(routes!(dead_letters::list))
+        .with(routes!(dead_letters::reasons))
         .with(routes!(dead_letters::show))
+        .with(routes!(dead_letters::edit))
         .with(routes!(dead_letters::retry))
+        .with(routes!(dead_letters::delete))
         .with(routes!(tap::stream))
         .with(routes!(completeness::check))
         .with(routes!(logs::list))

@@ -18,7 +18,7 @@ use stadtbus_flow::{
     Refusal,
     authenticate::{Principal, Scope},
     city::Order,
-    lanes::{Lane, Pause, pauses},
+    lanes::{Lane, Pause, pauses, replay::store},
 };
 use utoipa::{
     IntoResponses, ToSchema,
@@ -115,6 +115,19 @@ pub(super) fn owned(bus: &Bus, headers: &HeaderMap, id: &str) -> Result<Arc<Orde
     })?))
 }
 
+/// The lane of a replay, if it works here; none if it may work elsewhere or begins a little later.
+async fn replay_lane(bus: &Bus, order: &Order, replay: &str) -> Result<Option<Arc<Lane>>, Problem> {
+    if let Some(lane) = bus.lanes.replay_lane(order, replay) {
+        takes(&lane.order, &order.subscription().sink)?;
+        return Ok(Some(lane));
+    }
+    let key = super::replays::key_of(order, replay)?;
+    match store::get(&*bus.broker, &key).await?.stage {
+        stage if stage.has_ended() => Err(Refusal::new("SB-2078", "This replay has ended.").into()),
+        _ => Ok(None),
+    }
+}
+
 fn takes(order: &Order, sink: &Sink) -> Result<(), Problem> {
     let (found, wanted) = (order.subscription().sink.kind(), sink.kind());
     if found == wanted {
@@ -148,9 +161,14 @@ enum Place {
     There(Response),
 }
 
-/// The lane, or the way to the process that has it, where the same `call` is to be repeated.
-async fn here(bus: &Bus, order: &Order, call: &str) -> Result<Place, Problem> {
-    if let Some(lane) = bus.lanes.lane(order.id().as_str()) {
+/// The lane of the subscription or of its replay, or the way to the process that has it, where the same `call` is to be
+/// repeated.
+async fn here(bus: &Bus, order: &Order, call: &str, replay: Option<&str>) -> Result<Place, Problem> {
+    let lane = match replay {
+        None => bus.lanes.lane(order.id().as_str()),
+        Some(replay) => replay_lane(bus, order, replay).await?,
+    };
+    if let Some(lane) = lane {
         return Ok(Place::Here(lane));
     }
     let holder = bus.lanes.holder_of(&order.key()).await.map_err(Refusal::from)?;

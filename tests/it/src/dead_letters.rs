@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-use stadtbus_harness::{Failure, Receiver, Reply, Request, eventually};
+use serde_json::{Value, json};
+use stadtbus_harness::{Client, Failure, Receiver, Reply, Request, eventually};
 
 use crate::city::{CityFolder, QUICK};
 use crate::support::{LATER, dead_letters, event, publish, recipient, sender, world};
@@ -14,7 +14,7 @@ async fn a_dead_letter_is_kept_whole_and_delivered_when_retried() {
     receiver.set_steady(Reply::Full {
         status: 500,
         headers: Vec::new(),
-        body: "Passwort: geheim-0815".into(),
+        body: "Passwort: geheim-0815\r\n\u{1b}[2JWartung".into(),
     });
     let city = CityFolder::new();
     city.webhook("amt-hook", &receiver.url("/h"), QUICK);
@@ -40,13 +40,26 @@ async fn a_dead_letter_is_kept_whole_and_delivered_when_retried() {
     }
     assert!(
         !text.contains("geheim-0815"),
-        "what the receiver wrote is not ours to keep: {text}"
+        "what looks like a secret is not ours to keep: {text}"
     );
+    let attempts: Vec<(Value, Value)> = shown.json()["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|attempt| (attempt["status"].clone(), attempt["answer"].clone()))
+        .collect();
+    let each = (json!(500), json!("Passwort: *** [2JWartung"));
+    assert_eq!(attempts, vec![each; 3], "every attempt, with what was answered");
 
     // They outlive a crash.
     world.bus.kill_hard().await.unwrap();
     world.bus.start_again().await.unwrap();
     dead_letters(&amt, "amt-hook", 3).await;
+
+    chosen_edited_and_thrown_away(&amt, &sender).await;
+    let position = dead_letters(&amt, "amt-hook", 3).await[0]["dead_letter"]
+        .as_u64()
+        .unwrap();
 
     receiver.set_steady(Reply::Status(204));
     receiver.clear();
@@ -73,6 +86,81 @@ async fn a_dead_letter_is_kept_whole_and_delivered_when_retried() {
     .await
     .unwrap();
     dead_letters(&amt, "amt-hook", 0).await;
+    let edited = receiver.requests_to("/h").into_iter().filter(|request| {
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        body.contains("\"wert\":99") && body.contains("stadtbusedited")
+    });
+    assert_eq!(edited.count(), 1, "the edited one came as it was edited");
+}
+
+/// Letters are counted, chosen by what they have in common, edited and thrown away; those of others are not there.
+async fn chosen_edited_and_thrown_away(amt: &Client, sender: &Client) {
+    let ask = async |client: &Client, path: &str, body: Value| client.post(path, &body).await.unwrap();
+    let reasons = amt
+        .get("/v1/dead-letters/reasons")
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap();
+    let (code, count) = (
+        &reasons.json()["reasons"][0]["code"],
+        &reasons.json()["reasons"][0]["count"],
+    );
+    assert_eq!((code, count), (&json!("SB-3008"), &json!(3)));
+    let foreign = sender
+        .get("/v1/dead-letters/reasons")
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap();
+    assert_eq!(foreign.json(), json!({"reasons": []}), "not theirs");
+    let would = ask(
+        amt,
+        "/v1/dead-letters/retry",
+        json!({"code": "SB-3008", "dry_run": true}),
+    )
+    .await;
+    let counted = json!({"retried": 3, "matching": 3, "refused": 0, "dry_run": true});
+    assert_eq!(would.json(), counted);
+    let none = ask(amt, "/v1/dead-letters/delete", json!({"code": "SB-3001"})).await;
+    assert_eq!(
+        none.json(),
+        json!({"removed": 0, "matching": 0, "dry_run": false})
+    );
+
+    let position = dead_letters(amt, "amt-hook", 3).await[2]["dead_letter"]
+        .as_u64()
+        .unwrap();
+    let path = format!("/v1/dead-letters/{position}/edit");
+    let edit = json!({"data": {"nr": "zaehler-7", "wert": 99}, "reason": "Einheit"});
+    assert_eq!(ask(sender, &path, edit.clone()).await.status, 404, "not theirs");
+    let bad = ask(amt, &path, json!({"data": {"nr": "zaehler-7", "wert": "99"}})).await;
+    assert_eq!(
+        (bad.status, bad.code()),
+        (422, "SB-1203".to_owned()),
+        "{}",
+        bad.text()
+    );
+    let before = amt
+        .get(&format!("/v1/dead-letters/{position}"))
+        .await
+        .unwrap()
+        .json();
+    let edited = ask(amt, &path, edit).await;
+    let edited = edited.expect(200).unwrap().json();
+    assert_eq!(
+        (
+            &edited["event"]["data"]["wert"],
+            &edited["original"]["data"]["wert"],
+            &edited["edits"][0]["by"]
+        ),
+        (
+            &json!(99),
+            &before["event"]["data"]["wert"],
+            &json!("amt/empfang")
+        )
+    );
+    assert_eq!(edited["event"]["stadtbusedited"], json!("amt/empfang"));
 }
 
 #[tokio::test]
@@ -99,9 +187,22 @@ async fn the_command_line_lists_shows_and_retries() {
     assert!(listed.contains("cli-1") || listed.contains(&position), "{listed}");
     let shown = run(&["dlq", "show", &position]).await;
     assert!(shown.contains("SB-3001") && shown.contains("cli-1"), "{shown}");
+    let reasons = run(&["dlq", "reasons", "--subscription", "amt-hook"]).await;
+    assert!(reasons.contains("SB-3001"), "{reasons}");
+    let file = city.root().join("daten.json");
+    std::fs::write(&file, r#"{"nr": "zaehler-7", "wert": 5}"#).unwrap();
+    let edited = run(&["dlq", "edit", &position, &file.display().to_string()]).await;
+    let position = edited.split_whitespace().last().unwrap().to_owned();
+    let would = run(&["--lang", "en", "dlq", "retry", "--code", "SB-3001", "--dry-run"]).await;
+    assert!(would.contains("1 of 1"), "{would}");
     receiver.set_steady(Reply::Status(204));
     receiver.clear();
-    run(&["dlq", "retry", &position, "--yes"]).await;
+    run(&["dlq", "retry", &position, "--rate", "5", "--yes"]).await;
     receiver.wait_for("/h", 1, LATER).await.unwrap();
+    dead_letters(&amt, "amt-hook", 0).await;
+    receiver.set_steady(Reply::Status(422));
+    publish(&sender(&world).await, &event("cli-2", 2)).await;
+    dead_letters(&amt, "amt-hook", 1).await;
+    run(&["dlq", "delete", "--subscription", "amt-hook", "--yes"]).await;
     dead_letters(&amt, "amt-hook", 0).await;
 }

@@ -32,6 +32,7 @@ mod krefeld;
 mod logs;
 mod plugins;
 mod pull;
+mod replays;
 mod restart;
 mod rights;
 mod signatures;

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use stadtbus_flow::lanes::{Pause, pauses};
+use stadtbus_flow::{
+    dispatch::{Redrive, Wanted},
+    lanes::{Pause, pauses},
+};
 
 use crate::{
     bus::Bus,
@@ -42,7 +45,10 @@ pub(crate) async fn look_after(world: Arc<World>) {
 }
 
 async fn redrive(world: &World, bus: &Bus) {
-    let Ok(letters) = bus.dead_letters.list(|_| true, LETTERS_MAX).await else {
+    let (Ok((letters, _)), Ok(city)) = (
+        bus.dead_letters.list(&Wanted::default(), LETTERS_MAX).await,
+        bus.cities.current(),
+    ) else {
         return;
     };
     for buried in letters {
@@ -51,12 +57,13 @@ async fn redrive(world: &World, bus: &Bus) {
             &buried.letter.log,
             buried.letter.position,
         );
-        let done = bus.dead_letters.retry(&buried).await;
+        let one = [buried.position];
+        let done = bus.dead_letters.redrive(&city, &one, &Redrive::default()).await;
         note!(
             world,
             "{of} redrives {log}:{at} ({}): {}",
             buried.letter.code,
-            done.map_or_else(|refusal| refusal.code, |()| "on its way")
+            done.map_or_else(|refusal| refusal.code, |_| "on its way")
         );
     }
 }

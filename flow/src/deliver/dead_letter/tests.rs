@@ -19,9 +19,18 @@ fn letter(event: Event) -> DeadLetter {
             status: Some(503),
             code: "SB-3002".into(),
             detail: "The receiver answered 503.".into(),
+            answer: Some("Wartung bis 15 Uhr".into()),
         }],
         plugin: Some("ngn/outage-redact@1.0.0+abc".into()),
         buried: "2026-11-23T14:00:09Z".into(),
+        edited: Some(Edits {
+            original: Structured(event.clone()),
+            edits: vec![Edited {
+                by: "fb37/leitstelle".into(),
+                at: "2026-11-23T14:00:10Z".into(),
+                reason: String::new(),
+            }],
+        }),
         event,
     }
 }

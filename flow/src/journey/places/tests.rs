@@ -190,10 +190,15 @@ async fn pages_are_found_by_exactly_the_positions_they_tell_of() {
         });
         let page = Page {
             plugin: None,
+            replay: None,
+            elsewhere: false,
             facts: facts.collect(),
         };
         broker
-            .append(&settled, page.entry(&amt, &subscription).unwrap())
+            .append(
+                &settled,
+                page.entry(format!("settled.{amt}.{subscription}")).unwrap(),
+            )
             .await
             .unwrap();
     }

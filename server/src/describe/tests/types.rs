@@ -83,6 +83,7 @@ fn what_the_flow_writes_is_what_is_described() {
         status: Some(500),
         code: "SB-3002".to_owned(),
         detail: "kaputt".to_owned(),
+        answer: Some("Wartung".to_owned()),
     };
     let described = components()["DeadLetter"]["properties"]["attempts"]["items"]["properties"].clone();
     let described: BTreeSet<String> = described.as_object().unwrap().keys().cloned().collect();

@@ -49,6 +49,8 @@ pub(in crate::http) struct Receive {
     #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 3600000, default = 30000)]
     lease_ms: u64,
+    /// Of this replay, in place of what comes.
+    replay: Option<String>,
 }
 
 impl Default for Receive {
@@ -57,6 +59,7 @@ impl Default for Receive {
             max: 100,
             wait_ms: 0,
             lease_ms: LEASE_MS,
+            replay: None,
         }
     }
 }
@@ -108,6 +111,9 @@ pub(in crate::http) struct Handles {
     /// `reject`: why, without personal data; cut after 500 characters.
     #[serde(default)]
     reason: Option<String>,
+    /// They are on loan from this replay.
+    #[serde(default)]
+    replay: Option<String>,
 }
 
 /// What became of the handles.
@@ -121,11 +127,11 @@ pub(in crate::http) struct Settled {
 
 refusals! {
     /// Of `receive`.
-    ReceiveRefused = &["SB-1402"], WHO, SCOPE, NOT_YET, BROKER, BODY, &["SB-2001", "SB-2007"]
+    ReceiveRefused = &["SB-1402"], WHO, SCOPE, NOT_YET, BROKER, BODY, &["SB-2001", "SB-2007", "SB-2077", "SB-2078"]
 }
 refusals! {
     /// Of what settles.
-    SettleRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, BODY, &["SB-2001", "SB-2007"]
+    SettleRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, BODY, &["SB-2001", "SB-2007", "SB-2077", "SB-2078"]
 }
 
 /// `POST /v1/subscriptions/{id}/receive`
@@ -159,7 +165,7 @@ pub(in crate::http) async fn receive(
     let wait = Duration::from_millis(field_within("wait_ms", ask.wait_ms, 0, WAIT_MS_MAX)?);
     let lease = Duration::from_millis(field_within("lease_ms", ask.lease_ms, 1, LEASE_MS_MAX)?);
     takes(&order, &Sink::Pull {})?;
-    let lane = match here(&bus, &order, "receive").await? {
+    let lane = match here(&bus, &order, "receive", ask.replay.as_deref()).await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };
@@ -300,7 +306,7 @@ async fn settle(
     field_within("handles", ask.handles.len() as u64, 0, HANDLES_MAX)?;
     field_within("delay_ms", ask.delay_ms.unwrap_or(0), 0, LEASE_MS_MAX)?;
     field_within("lease_ms", ask.lease_ms.unwrap_or(LEASE_MS), 1, LEASE_MS_MAX)?;
-    let lane = match here(&bus, &order, call).await? {
+    let lane = match here(&bus, &order, call, ask.replay.as_deref()).await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };

@@ -59,7 +59,7 @@ pub(in crate::http) async fn stream(
 ) -> Answer {
     let order = owned(&bus, &headers, &id)?;
     takes(&order, &Sink::Sse {})?;
-    let lane = match here(&bus, &order, "stream").await? {
+    let lane = match here(&bus, &order, "stream", None).await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };
