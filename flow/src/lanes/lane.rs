@@ -299,10 +299,14 @@ impl Lane {
         let waiting = state.waiting.peek().map(|waiting| waiting.at);
         // While the lane is held nothing is taken, however long it has been due.
         let earliest = state.held_until.or(waiting);
-        // While the receiver is left alone nothing else counts.
+        // While the receiver is left alone nothing goes before its time.
         if state.breaker.is_open() {
-            let idle = state.queue.is_empty() && earliest.is_none();
-            return state.breaker.next().filter(|_| !idle);
+            let next = state.breaker.next()?;
+            if state.held_until.is_none() && !state.queue.is_empty() {
+                return Some(next);
+            }
+            // Its time may be up long before anything is due.
+            return earliest.map(|at| at.max(next));
         }
         // Where the pace holds up what is due, it says when.
         let pace = state
@@ -379,3 +383,6 @@ fn breaker(order: &Order, limits: &Limits) -> Breaker {
         delay(limits.breaker_delay_ms_max),
     )
 }
+
+#[cfg(test)]
+mod tests;
