@@ -18,7 +18,7 @@ use crate::{
         egress::{Egress, EgressConfig},
         webhook::Webhook,
     },
-    dispatch::DeadLetters,
+    dispatch::{DeadLetters, Wanted},
     facts::Facts,
     lanes::{
         KeyState, Settlement, Standing,
@@ -107,8 +107,8 @@ impl Bench {
     }
 
     async fn dead(&self) -> Vec<(Position, String)> {
-        let letters = DeadLetters::new(Arc::clone(&self.broker))
-            .list(|_| true, 100)
+        let (letters, _) = DeadLetters::new(Arc::clone(&self.broker))
+            .list(&Wanted::default(), 100)
             .await
             .unwrap();
         let pair = |buried: crate::dispatch::Buried| (buried.letter.position, buried.letter.code);

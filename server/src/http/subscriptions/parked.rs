@@ -183,7 +183,7 @@ pub(in crate::http) async fn list_parked(
     headers: HeaderMap,
 ) -> Answer {
     let order = owned(&bus, &headers, &id)?;
-    let lane = match here(&bus, &order, "parked").await? {
+    let lane = match here(&bus, &order, "parked", None).await? {
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };
@@ -338,5 +338,5 @@ async fn place(
     if !known {
         return Err(Refusal::new("SB-2021", "The subscription has no such parked key.").into());
     }
-    here(bus, &order, &format!("parked/{key}{call}")).await
+    here(bus, &order, &format!("parked/{key}{call}"), None).await
 }
