@@ -33,8 +33,8 @@ pub enum LeaseChange {
     Surplus(u32),
 }
 
-/// The group that the lane with this key belongs to, which is that of its subscription. The hash is part of the storage format: all processes of a bus
-/// must agree on it, so it is FNV-1a and not the standard library's, which may change.
+/// The group that the lane with this key belongs to, which is that of its subscription. The hash is part of the storage
+/// format: all processes of a bus must agree on it, so it is FNV-1a and not the standard library's, which may change.
 #[must_use]
 pub fn group_of(key: &str, groups: u32) -> u32 {
     // A replay's key goes on behind that of its subscription, and belongs to whoever serves that.

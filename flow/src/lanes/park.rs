@@ -10,7 +10,7 @@ use stadtbus_broker::Position;
 use tokio::time::Instant;
 
 use super::{
-    item::{Item, Outcome},
+    item::{AttemptNote, Item, Outcome},
     keys::Key,
     lane::Lane,
     parked::{Backlog, Stop},
@@ -352,7 +352,7 @@ impl State {
             code: Some(code.into()),
             detail: Some(detail.into_boxed_str()),
             next_ms: None,
-            notes: item.notes.into_boxed_slice(),
+            notes: item.notes.into_iter().map(AttemptNote::without_answer).collect(),
         });
     }
 }
