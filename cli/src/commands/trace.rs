@@ -240,6 +240,7 @@ fn outcome_name(outcome: &str) -> String {
         "pending" => "wartet",
         "paused" => "angehalten",
         "parked" => "geparkt",
+        "replayed" => "nachgeliefert",
         "dead-lettered" => "zurückgestellt",
         "expired" => "abgelaufen",
         "cancelled" => "gekündigt",
