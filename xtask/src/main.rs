@@ -29,6 +29,7 @@ cargo xtask <task>
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
   chaos [ARGS…]                   disturb bus and broker under load and count what is missing (ARGS: --smoke, --list, --corruption …)
   sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME)
+  attack                          try to make the bus call where it must not, in a namespace of live decoys
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all
   fuzz [--minutes N] [NAME…]      every fuzz target, each for so many CPU minutes (10); needs cargo-fuzz
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
         "sim" => tasks::sim(&shell, &rest),
+        "attack" => tasks::tool(&shell, "stadtbus-attack", &rest),
         "conformance" => conformance::run(&shell, &rest),
         "interop" => interop::run(&shell, &rest),
         "fuzz" => fuzz::run(&shell, &rest),
