@@ -11,7 +11,7 @@ use crate::payload::{self, Hash};
 
 /// The subscriptions whose receivers report, by index.
 pub(crate) const SUBSCRIPTIONS: [&str; 3] = ["probe-webhook", "probe-pull", "probe-derived"];
-/// Those that ask for order by key.
+/// Those that ask for order by key. None does: until one is asked for in the city of the run, nothing can be out of order.
 const ORDERED: [bool; SUBSCRIPTIONS.len()] = [false, false, false];
 
 /// A place in a log.
