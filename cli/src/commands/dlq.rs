@@ -111,7 +111,7 @@ enum Verb {
     },
     #[command(
         about = t("Den Inhalt von einem ersetzen", "Replace the payload of one"),
-        after_help = example(&["stadtbus dlq edit 17 daten.json --reason 'Einheit berichtigt'"])
+        after_help = example(&["stadtbus dlq edit 17 daten.json --reason Einheitenfehler"])
     )]
     Edit {
         #[arg(value_name = "POSITION", help = t("Die Nummer aus der Liste", "The number from the list"))]

@@ -75,8 +75,8 @@ fn wrong_use_is_answered_with_a_command_to_paste() {
         ),
         (
             &["dlq", "retry"],
-            "error SB-6002: Missing:",
-            "hint: stadtbus dlq retry --help\n",
+            "error SB-6002: Which ones? Name numbers from the list, or what they have in common.\n",
+            "hint: stadtbus dlq retry --subscription fb37-stromausfall --dry-run\n",
         ),
         (
             &["receive", "a", "--max", "0"],

@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn rows_and_a_run_without_rows_do_not_go_together() {
         let read = |words: &[&str]| Args::read(Words::new(words));
-        let rows = read(&["--row", "a,b", "--row=c", "--long"]).unwrap().unwrap();
+        let mut rows = read(&["--row", "a,b", "--row=c", "--long"]).unwrap().unwrap();
+        rows.rows.sort();
         assert_eq!(rows.rows, ["a", "b", "c"]);
         assert_eq!((rows.campaign, rows.minutes_max), (None, 90));
         assert_eq!(read(&["--smoke"]).unwrap().unwrap().campaign, Some((200_000, 20)));

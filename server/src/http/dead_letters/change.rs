@@ -93,6 +93,8 @@ pub(in crate::http) async fn retry(
     headers: HeaderMap,
     Payload(body): Payload,
 ) -> Result<Json<Retried>, Problem> {
+    // Who is not known learns nothing of the form of a call.
+    principal(&bus, &headers)?;
     let selection: Selection = parsed(&body)?;
     let how = Redrive {
         rate_per_s: selection.rate()?,
