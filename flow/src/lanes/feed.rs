@@ -79,15 +79,14 @@ impl Feed {
     pub async fn run(self: Arc<Self>, stream: RecordStream) {
         let mut chunks = stream.ready_chunks(CHUNK_MAX);
         while let Some(chunk) = chunks.next().await {
-            let routing = self.routing.load_full();
             for record in chunk {
-                self.hand_out(&routing, record);
+                self.hand_out(record);
             }
             tokio::task::yield_now().await;
         }
     }
 
-    fn hand_out(&self, routing: &Routing, record: Record) {
+    fn hand_out(&self, record: Record) {
         let position = record.position;
         let logged = match log::decode(record) {
             Ok(logged) => Arc::new(logged),
@@ -103,6 +102,8 @@ impl Feed {
         let read = clock::millis_now();
         // Held over the offers, so that a lane joins either before this event or after it.
         let mut progress = self.progress();
+        // Looked up now that no lane can join: one that joined before is in it.
+        let routing = self.routing.load();
         routing.matcher.matches(&logged.event, clock::now(), |index| {
             if let Some(lane) = routing.lane(index) {
                 lane.offer(&logged, Hang::Level);

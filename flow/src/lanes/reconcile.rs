@@ -1,7 +1,7 @@
 //! Lanes follow the city and the leases: what is missing is started, what is not ours any more is stopped.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
 };
 
@@ -63,6 +63,8 @@ impl Lanes {
             complete = false;
             fresh.retain(|lane| lane.next(&log).is_none());
         }
+        // First: a lane that hangs on a feed before the feed knows of it is level with events that nobody offered to it.
+        self.publish_routing(&city, &fresh);
         for lane in &fresh {
             self.start(Arc::clone(lane));
         }
@@ -71,7 +73,6 @@ impl Lanes {
                 self.catch_up_with_pause(lane).await;
             }
         }
-        self.publish_routing(&city);
         self.complete.store(complete, Ordering::Relaxed);
         self.followed.send_replace(city.digest.clone());
     }
@@ -215,12 +216,14 @@ impl Lanes {
             .insert(lane.order.key(), Working { lane, stop, task });
     }
 
-    fn publish_routing(&self, city: &LiveCity) {
+    fn publish_routing(&self, city: &LiveCity, fresh: &[Arc<Lane>]) {
         let working = self.working();
+        let mut lanes: BTreeMap<_, _> = fresh.iter().map(|lane| (lane.order.key(), lane)).collect();
+        lanes.extend(working.iter().map(|(key, working)| (key.clone(), &working.lane)));
         let lanes = city
             .orders
             .iter()
-            .map(|order| working.get(&order.key()).map(|working| Arc::clone(&working.lane)))
+            .map(|order| lanes.get(&order.key()).map(|lane| Arc::clone(lane)))
             .collect();
         drop(working);
         self.routing.store(Arc::new(Routing {
