@@ -52,16 +52,14 @@ fn the_examples_of_the_help_texts_are_commands_that_exist() {
             .lines()
             .filter_map(|line| line.trim().strip_prefix("stadtbus "))
         {
-            let line = line
-                .split(" | ")
-                .next()
-                .unwrap()
-                .split(" > ")
-                .next()
-                .unwrap()
-                .replace('"', "");
+            let line = line.split(" | ").next().unwrap().split(" > ").next().unwrap();
+            // What stands between quotation marks is one word.
+            let parts = line.split('"').enumerate();
             let words: Vec<OsString> = std::iter::once("stadtbus")
-                .chain(line.split_whitespace())
+                .chain(parts.flat_map(|(n, part)| match n % 2 {
+                    0 => part.split_whitespace().collect::<Vec<_>>(),
+                    _ => vec![part],
+                }))
                 .map(OsString::from)
                 .collect();
             let parsed = parse(&words);
