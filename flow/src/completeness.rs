@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use serde::Serialize;
-use stadtbus_broker::{Broker, Position, ReadFrom, ReadOptions};
+use stadtbus_broker::{Broker, BrokerError, LogName, Position, ReadFrom, ReadOptions, Record};
 use stadtbus_event::{Event, PartnerId, extensions::Sequence};
 use tokio::time::{Duration, timeout};
 
@@ -147,7 +147,8 @@ fn gaps(numbers: &[u64]) -> (u64, Vec<Gap>) {
 /// Looks at a stretch of the log of `partner`.
 ///
 /// # Errors
-/// `SB-1119` when the stretch is too long or ends before it begins, `SB-15xx` when the broker does not answer.
+/// `SB-1119` when the stretch is too long or ends before it begins, or when too many sources published in it; `SB-15xx`
+/// when the broker does not answer, or a record is no event.
 pub async fn check(broker: &dyn Broker, partner: &PartnerId, asked: &Stretch) -> Result<Report, Refusal> {
     let log = log_of(partner)?;
     let state = broker.state(&log).await?;
@@ -162,57 +163,95 @@ pub async fn check(broker: &dyn Broker, partner: &PartnerId, asked: &Stretch) ->
         return Err(Refusal::new("SB-1119", detail).at("/to"));
     }
     let (from, to) = (from.max(state.first).max(1), to.min(state.last));
-    let mut lost = Vec::new();
-    let mut sources: BTreeMap<String, Count> = BTreeMap::new();
-    let mut next = from;
-    if from <= to {
-        let options = ReadOptions {
-            headers_only: true,
-            ..ReadOptions::from(ReadFrom::Position(from))
-        };
-        let mut records = broker.read(&log, options).await?;
-        while next <= to {
-            let Ok(Some(record)) = timeout(STALL, records.next()).await else {
-                break;
-            };
-            let position = record.position;
-            lost.extend(next..position.min(to + 1));
-            next = position + 1;
-            if position > to {
-                break;
-            }
-            match decode(record) {
-                Ok(logged) => count(&mut sources, asked, &logged.event),
-                Err(refusal) if refusal.code == LOST_CODE => lost.push(position),
-                Err(_) => {}
-            }
-        }
-        lost.extend(next..=to);
-    }
-    let (count, lost_at) = runs(&lost);
+    let mut seen = Seen::default();
+    read(broker, &log, (from, to), asked, &mut seen).await?;
+    let (count, lost_at) = runs(&seen.lost);
     Ok(Report {
         log: log.to_string(),
         from,
         to,
         lost: count,
         lost_at,
-        sources: sources
+        sources: seen
+            .sources
             .into_iter()
             .map(|(source, count)| count.report(source))
             .collect(),
     })
 }
 
-fn count(sources: &mut BTreeMap<String, Count>, asked: &Stretch, event: &Event) {
-    let source = event.source();
-    if asked.source.as_deref().is_some_and(|wanted| wanted != source) {
-        return;
+/// What stands in a stretch.
+#[derive(Default)]
+struct Seen {
+    lost: Vec<Position>,
+    sources: BTreeMap<String, Count>,
+}
+
+impl Seen {
+    fn take(&mut self, record: Record, asked: &Stretch) -> Result<(), Refusal> {
+        let position = record.position;
+        match decode(record) {
+            Ok(logged) => self.count(asked, &logged.event),
+            Err(refusal) if refusal.code == LOST_CODE => {
+                self.lost.push(position);
+                Ok(())
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
-    if let Some(count) = sources.get_mut(source) {
-        count.add(event);
-    } else if sources.len() < SOURCES_MAX {
-        sources.entry(source.to_owned()).or_default().add(event);
+
+    fn count(&mut self, asked: &Stretch, event: &Event) -> Result<(), Refusal> {
+        let source = event.source();
+        if asked.source.as_deref().is_some_and(|wanted| wanted != source) {
+            return Ok(());
+        }
+        if !self.sources.contains_key(source) && self.sources.len() >= SOURCES_MAX {
+            let detail = format!("More than {SOURCES_MAX} sources published here: ask for one of them.");
+            return Err(Refusal::new("SB-1119", detail).at("/source"));
+        }
+        self.sources.entry(source.to_owned()).or_default().add(event);
+        Ok(())
     }
+}
+
+/// Reads every position from the first to the last.
+async fn read(
+    broker: &dyn Broker,
+    log: &LogName,
+    (from, to): (Position, Position),
+    asked: &Stretch,
+    seen: &mut Seen,
+) -> Result<(), Refusal> {
+    if from > to {
+        return Ok(());
+    }
+    let options = ReadOptions {
+        headers_only: true,
+        ..ReadOptions::from(ReadFrom::Position(from))
+    };
+    let mut records = broker.read(log, options).await?;
+    let mut next = from;
+    while next <= to {
+        let Ok(Some(record)) = timeout(STALL, records.next()).await else {
+            break;
+        };
+        let position = record.position;
+        seen.lost.extend(next..position.min(to + 1));
+        next = position + 1;
+        if position <= to {
+            seen.take(record, asked)?;
+        }
+    }
+    // A broker that is silent has not said that they are lost.
+    while next <= to {
+        if broker.get(log, next).await?.is_some() {
+            let silent = BrokerError::Unavailable(format!("{log} could not be read to its end"));
+            return Err(silent.into());
+        }
+        seen.lost.push(next);
+        next += 1;
+    }
+    Ok(())
 }
 
 /// Positions in order as stretches.
@@ -237,7 +276,7 @@ mod tests {
     use std::sync::Arc;
 
     use stadtbus_broker::{LogSpec, Position};
-    use stadtbus_broker_memory::MemoryBroker;
+    use stadtbus_broker_memory::{Faults, MemoryBroker};
 
     use super::*;
     use crate::log::{Provenance, encode, placeholder};
@@ -305,5 +344,23 @@ mod tests {
                 "SB-1119"
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_broker_is_no_loss() {
+        let partner = PartnerId::parse("werk").unwrap();
+        let log = log_of(&partner).unwrap();
+        let broker = MemoryBroker::default();
+        let spec = LogSpec::new(log, vec!["log.werk.>".to_owned()]);
+        broker.ensure_log(&spec).await.unwrap();
+        for n in 0..50 {
+            with(&broker, &partner, &format!("a{n}"), "urn:a", None).await;
+        }
+        broker.set_faults(Faults {
+            read_stall: Duration::from_secs(3_600),
+            ..broker.faults()
+        });
+        let told = check(&broker, &partner, &Stretch::default()).await;
+        assert_eq!(told.unwrap_err().code, "SB-1501");
     }
 }
