@@ -49,6 +49,16 @@ impl Pace {
         self.next = Some(from + self.step * count);
     }
 
+    /// Waits until one may begin, and begins it.
+    pub(super) async fn turn(&mut self) {
+        while self.room(1, Instant::now()) == 0
+            && let Some(next) = self.next
+        {
+            tokio::time::sleep_until(next).await;
+        }
+        self.spend(1, Instant::now());
+    }
+
     /// When the next may begin.
     pub(super) fn next(&self) -> Option<Instant> {
         self.next
@@ -75,6 +85,25 @@ mod tests {
             let (least, most) = (5 * rate as usize, 5 * rate as usize + rate as usize / 10 + 1);
             assert!((least..=most).contains(&begun), "{begun} at {rate}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_come_at_the_rate() {
+        let mut pace = Pace::new(50);
+        let start = Instant::now();
+        for _ in 0..101 {
+            pace.turn().await;
+        }
+        assert!(
+            start.elapsed() >= Duration::from_secs(2) - KEPT,
+            "{:?}",
+            start.elapsed()
+        );
+        assert!(
+            start.elapsed() <= Duration::from_millis(2_100),
+            "{:?}",
+            start.elapsed()
+        );
     }
 
     #[test]

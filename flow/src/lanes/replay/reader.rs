@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Duration};
 use futures_util::StreamExt;
 use stadtbus_broker::{Broker, BrokerError, LogName, Position, ReadFrom, ReadOptions, Record};
 use stadtbus_contracts::DataView;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::sync::Semaphore;
 
 use super::{Range, Replay, missing::Delivered};
 use crate::{
     clock,
-    lanes::lane::{Hang, Lane, Offer, Room},
+    lanes::{
+        lane::{Hang, Lane, Offer, Room},
+        pace::Pace,
+    },
     log::{self, Logged},
     route::Decision,
 };
@@ -139,7 +142,7 @@ impl Reader {
                     .pass_counting(&log, position, |tally| tally.skipped += 1);
             }
             Decision::Match => {
-                pace.wait().await;
+                pace.turn().await;
                 return self.hand_over(logged);
             }
         }
@@ -155,25 +158,5 @@ impl Reader {
         };
         let logged = Arc::new(Logged { event, ..logged });
         self.lane.offer(&logged, Hang::Behind) != Offer::Full
-    }
-}
-
-/// Not more than so many in a second, without gathering what was not used.
-struct Pace {
-    gap: Duration,
-    next: Instant,
-}
-
-impl Pace {
-    fn new(rate_per_s: u32) -> Self {
-        Self {
-            gap: Duration::from_secs(1) / rate_per_s.max(1),
-            next: Instant::now(),
-        }
-    }
-
-    async fn wait(&mut self) {
-        tokio::time::sleep_until(self.next).await;
-        self.next = self.next.max(Instant::now()) + self.gap;
     }
 }
