@@ -5,16 +5,14 @@
 //! changes or the subscription ends. *Refuses*: an address that the bus did not give out. Nobody can guess one, for its
 //! key is made by the bus's own (HMAC-SHA256).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use futures_util::StreamExt;
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use stadtbus_broker::{Broker, CellChange, CellWrite};
+use stadtbus_broker::{Broker, Cell, CellWrite};
 
-use super::credential::Keeper;
+use super::{credential::Keeper, followed::Followed};
 use crate::{
     Refusal,
     written::{hex, millis_now},
@@ -27,8 +25,6 @@ mod tests;
 pub const CONSENTS: &str = "CONSENTS";
 /// Where receivers consent, below the bus's public address.
 pub const CONSENT_PATH: &str = "/v1/webhook-consents";
-/// How long to wait before the broker is asked again for the consents.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// As it lies in the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,10 +46,9 @@ pub struct Allowed {
 
 /// All consents by callback.
 pub struct Consents {
-    broker: Arc<dyn Broker>,
     keeper: Arc<Keeper>,
     base: String,
-    known: ArcSwap<BTreeMap<String, Stored>>,
+    known: Followed<Stored>,
 }
 
 impl Consents {
@@ -61,10 +56,9 @@ impl Consents {
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, keeper: Arc<Keeper>, base: &str) -> Self {
         Self {
-            broker,
             keeper,
             base: base.trim_end_matches('/').to_owned(),
-            known: ArcSwap::default(),
+            known: Followed::new(broker, CONSENTS),
         }
     }
 
@@ -73,48 +67,12 @@ impl Consents {
     /// # Errors
     /// `SB-15xx` when the broker does not answer.
     pub async fn load(&self) -> Result<(), Refusal> {
-        let cells = self.broker.cells(CONSENTS).await?.list("").await?;
-        let known = cells
-            .into_iter()
-            .filter_map(|cell| Some((cell.key, serde_json::from_slice(&cell.value).ok()?)))
-            .collect();
-        self.known.store(Arc::new(known));
-        Ok(())
+        Ok(self.known.load(read).await?)
     }
 
     /// Follows every change, for ever.
     pub async fn follow(&self) {
-        loop {
-            if let Err(refusal) = self.follow_once().await {
-                tracing::warn!(%refusal, "The consents of receivers cannot be followed yet.");
-            }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
-    }
-
-    async fn follow_once(&self) -> Result<(), Refusal> {
-        let mut changes = self.broker.cells(CONSENTS).await?.watch("").await?;
-        // What was deleted while nobody followed is told by no change.
-        self.load().await?;
-        while let Some(change) = changes.next().await {
-            match change {
-                CellChange::Put(cell) => self.remember(&cell.key, serde_json::from_slice(&cell.value).ok()),
-                CellChange::Deleted { key, .. } => self.remember(&key, None),
-                CellChange::Level => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn remember(&self, key: &str, stored: Option<Stored>) {
-        self.known.rcu(|known| {
-            let mut known = BTreeMap::clone(known);
-            match &stored {
-                Some(stored) => known.insert(key.to_owned(), stored.clone()),
-                None => known.remove(key),
-            };
-            known
-        });
+        self.known.follow(read).await;
     }
 
     /// The address at which the receiver of this target may consent (`WebHook-Request-Callback`).
@@ -126,8 +84,10 @@ impl Consents {
 
     /// What was consented by callback for this target.
     pub(crate) fn of(&self, key: &str, target: &str) -> Option<Allowed> {
-        let known = self.known.load();
-        let stored = known.get(key).filter(|stored| stored.target == digest(target))?;
+        let stored = self
+            .known
+            .get(key)
+            .filter(|stored| stored.target == digest(target))?;
         Some(Allowed { rate: stored.rate })
     }
 
@@ -146,14 +106,18 @@ impl Consents {
         };
         let value =
             serde_json::to_vec(&stored).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
-        self.broker
-            .cells(CONSENTS)
+        self.known
+            .cells()
             .await?
             .write(CellWrite::put(key, value))
             .await?;
-        self.remember(key, Some(stored));
+        self.known.remember(key, Some(stored));
         Ok(())
     }
+}
+
+fn read(cell: &Cell) -> Option<Stored> {
+    serde_json::from_slice(&cell.value).ok()
 }
 
 /// The answer to every address that the bus did not give out, whether there is such a subscription or not.

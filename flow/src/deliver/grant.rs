@@ -13,6 +13,7 @@ use http::{
     HeaderMap, HeaderValue,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
@@ -171,17 +172,7 @@ fn no_token(why: String) -> Outcome {
     }
 }
 
-/// `application/x-www-form-urlencoded`.
+/// `application/x-www-form-urlencoded`, with every octet encoded that may be.
 fn form_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' => {
-                encoded.push(char::from(byte))
-            }
-            b' ' => encoded.push('+'),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

@@ -15,6 +15,7 @@ pub mod consents;
 pub mod credential;
 pub mod dead_letter;
 pub mod egress;
+mod followed;
 pub mod grant;
 pub mod outcome;
 pub mod pull;

@@ -5,16 +5,15 @@
 //! that was to be signed. *Refuses*: to keep a secret without a key. *Why not in the city*: a subscription of a folder
 //! has a secret, too, and the folder is no place for one.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use stadtbus_broker::{Broker, CellChange, CellWrite, Expect};
+use stadtbus_broker::{Broker, Cell, CellWrite, Expect};
 use stadtbus_contracts::SealedCredential;
 
 use super::{
     credential::Keeper,
+    followed::Followed,
     outcome::Outcome,
     signature::{Secret, SigningKeys},
 };
@@ -26,8 +25,6 @@ pub const SECRETS: &str = "SECRETS";
 pub const OVERLAP_S_DEFAULT: u64 = 86_400;
 /// The longest that an old secret may sign beside the new one, in seconds.
 pub const OVERLAP_S_MAX: u64 = 30 * 86_400;
-/// How long to wait before the broker is asked again for the secrets.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// As it lies in the broker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,11 +62,10 @@ pub struct Standing {
 
 /// All secrets, and the keys of the bus.
 pub struct Secrets {
-    broker: Arc<dyn Broker>,
     keeper: Option<Arc<Keeper>>,
     keys: SigningKeys,
     /// By `<partner>.<subscription>`; none where this process cannot open it.
-    known: ArcSwap<BTreeMap<String, Option<Arc<Opened>>>>,
+    known: Followed<Option<Arc<Opened>>>,
 }
 
 impl Secrets {
@@ -77,10 +73,9 @@ impl Secrets {
     #[must_use]
     pub fn new(broker: Arc<dyn Broker>, keeper: Option<Arc<Keeper>>, keys: SigningKeys) -> Self {
         Self {
-            broker,
             keeper,
             keys,
-            known: ArcSwap::default(),
+            known: Followed::new(broker, SECRETS),
         }
     }
 
@@ -95,59 +90,17 @@ impl Secrets {
     /// # Errors
     /// `SB-15xx` when the broker does not answer.
     pub async fn load(&self) -> Result<(), Refusal> {
-        let cells = self.broker.cells(SECRETS).await?.list("").await?;
-        let known = cells
-            .into_iter()
-            .map(|cell| {
-                let opened = self.open(&cell.key, &cell.value);
-                (cell.key, opened)
-            })
-            .collect();
-        self.known.store(Arc::new(known));
-        Ok(())
+        Ok(self.known.load(|cell| self.read(cell)).await?)
     }
 
     /// Follows every change, for ever.
     pub async fn follow(&self) {
-        loop {
-            if let Err(refusal) = self.follow_once().await {
-                tracing::warn!(%refusal, "The secrets of webhooks cannot be followed yet.");
-            }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
+        self.known.follow(|cell| self.read(cell)).await;
     }
 
-    async fn follow_once(&self) -> Result<(), Refusal> {
-        let mut changes = self.broker.cells(SECRETS).await?.watch("").await?;
-        // What was deleted while nobody followed is told by no change.
-        self.load().await?;
-        while let Some(change) = changes.next().await {
-            self.take(change);
-        }
-        Ok(())
-    }
-
-    fn take(&self, change: CellChange) {
-        let (key, opened) = match change {
-            CellChange::Put(cell) => {
-                let opened = self.open(&cell.key, &cell.value);
-                (cell.key, Some(opened))
-            }
-            CellChange::Deleted { key, .. } => (key, None),
-            CellChange::Level => return,
-        };
-        self.remember(&key, opened);
-    }
-
-    fn remember(&self, key: &str, opened: Option<Option<Arc<Opened>>>) {
-        self.known.rcu(|known| {
-            let mut known = BTreeMap::clone(known);
-            match &opened {
-                Some(opened) => known.insert(key.to_owned(), opened.clone()),
-                None => known.remove(key),
-            };
-            known
-        });
+    /// One that cannot be opened is known all the same: nothing goes out without it.
+    fn read(&self, cell: &Cell) -> Option<Option<Arc<Opened>>> {
+        Some(self.open(&cell.key, &cell.value))
     }
 
     /// None where the keys of this process open neither; the one before may be lost without harm.
@@ -171,11 +124,10 @@ impl Secrets {
     /// # Errors
     /// `SB-3031` where it has one that this process cannot open.
     pub(crate) fn of(&self, key: &str, now_ms: u64) -> Result<Vec<Secret>, Outcome> {
-        let known = self.known.load();
-        let Some(entry) = known.get(key) else {
+        let Some(entry) = self.known.get(key) else {
             return Ok(Vec::new());
         };
-        let opened = entry.as_ref().ok_or_else(|| Outcome::Retry {
+        let opened = entry.ok_or_else(|| Outcome::Retry {
             code: "SB-3031",
             detail: "The subscription has a secret that this bus has no key to open.".to_owned(),
             after: None,
@@ -193,7 +145,7 @@ impl Secrets {
     /// # Errors
     /// `SB-15xx` when the broker does not answer.
     pub async fn standing(&self, key: &str) -> Result<Option<Standing>, Refusal> {
-        let cell = self.broker.cells(SECRETS).await?.get(key).await?;
+        let cell = self.known.cells().await?.get(key).await?;
         let Some(cell) = cell else { return Ok(None) };
         let stored: Stored = read(&cell.value)?;
         Ok(Some(standing(&stored)))
@@ -209,7 +161,7 @@ impl Secrets {
             Refusal::new("SB-2032", "This bus cannot keep a secret safely: it has no key.")
                 .hint("Operators: set credentials.key_file.")
         })?;
-        let cells = self.broker.cells(SECRETS).await?;
+        let cells = self.known.cells().await?;
         let before = cells.get(key).await?;
         let now_ms = millis_now();
         let previous = match &before {
@@ -238,7 +190,7 @@ impl Secrets {
         cells
             .write(CellWrite::put(key, value.clone()).expect(expect))
             .await?;
-        self.remember(key, Some(self.open(key, &value)));
+        self.known.remember(key, Some(self.open(key, &value)));
         Ok(standing(&stored))
     }
 
@@ -247,11 +199,11 @@ impl Secrets {
     /// # Errors
     /// `SB-15xx` when the broker does not answer.
     pub async fn remove(&self, key: &str) -> Result<bool, Refusal> {
-        let cells = self.broker.cells(SECRETS).await?;
+        let cells = self.known.cells().await?;
         let had = cells.get(key).await?.is_some();
         if had {
             cells.write(CellWrite::delete(key)).await?;
-            self.remember(key, None);
+            self.known.remember(key, None);
         }
         Ok(had)
     }

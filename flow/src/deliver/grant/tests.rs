@@ -58,12 +58,12 @@ async fn one_token_for_all_until_it_runs_out() {
     );
     let asked = giver.seen();
     assert_eq!(asked.len(), 2);
-    assert_eq!(asked[0].body, b"grant_type=client_credentials&scope=a+b");
+    assert_eq!(asked[0].body, b"grant_type=client_credentials&scope=a%20b");
     assert_eq!(
         asked[0].header("content-type"),
         Some("application/x-www-form-urlencoded")
     );
-    let client = format!("Basic {}", STANDARD.encode("amt+37:p%C3%A4sswort"));
+    let client = format!("Basic {}", STANDARD.encode("amt%2037:p%C3%A4sswort"));
     assert_eq!(asked[0].header("authorization"), Some(client.as_str()));
     assert!(!format!("{grant:?}").contains("t-1"));
 }
