@@ -10,9 +10,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::payload::{self, Hash};
 
 /// The subscriptions whose receivers report, by index.
-pub(crate) const SUBSCRIPTIONS: [&str; 3] = ["probe-webhook", "probe-pull", "probe-derived"];
-/// Those that ask for order by key. None does: until one is asked for in the city of the run, nothing can be out of order.
-const ORDERED: [bool; SUBSCRIPTIONS.len()] = [false, false, false];
+pub(crate) const SUBSCRIPTIONS: [&str; 4] = ["probe-webhook", "probe-pull", "probe-derived", "probe-ordered"];
+/// Those that ask for order by key.
+const ORDERED: [bool; SUBSCRIPTIONS.len()] = [false, false, false, true];
 
 /// A place in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

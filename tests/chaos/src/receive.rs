@@ -69,7 +69,7 @@ impl Behaviour {
     }
 }
 
-/// Listens for both webhook subscriptions.
+/// Listens for all webhook subscriptions.
 pub(crate) async fn webhooks(ledger: &Shared, host: &str, behaviour: &Arc<Behaviour>) -> Outcome<Receiver> {
     let (ledger, behaviour) = (Arc::clone(ledger), Arc::clone(behaviour));
     let requests = AtomicU64::new(0);
@@ -78,12 +78,17 @@ pub(crate) async fn webhooks(ledger: &Shared, host: &str, behaviour: &Arc<Behavi
             return UNAVAILABLE;
         }
         let derived = head.starts_with(b"POST /derived ");
-        if !derived && behaviour.is_poison(body) {
+        let subscription = match head.get(..9) {
+            _ if derived => 2,
+            Some(b"POST /ord") => 3,
+            _ => 0,
+        };
+        if subscription == 0 && behaviour.is_poison(body) {
             return BAD_REQUEST;
         }
         let id = header(head, b"ce-id");
         open(&ledger).report(Report {
-            subscription: if derived { 2 } else { 0 },
+            subscription,
             event_id: id.filter(|_| !derived),
             data: body,
             place: None,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Answer, DeadLetter, Ledger, Place, Report, SUBSCRIPTIONS, Verdict};
-use crate::payload::{data, event_id};
+use crate::payload::{self, data, event_id};
 
 const SEED: u64 = 11;
 
@@ -56,7 +56,7 @@ fn receive(ledger: &mut Ledger, subscription: usize, number: u64, place: Option<
     let id = event_id(SEED, number);
     let data = data(SEED, number);
     // The third subscription takes derived events, whose ids are the bus's own.
-    let event_id = (subscription < 2).then_some(id.as_str());
+    let event_id = (subscription != 2).then_some(id.as_str());
     ledger.report(Report {
         subscription,
         event_id,
@@ -92,13 +92,20 @@ fn each_violation_is_found_and_nothing_else() {
                 Receives(0, 0),
                 Receives(1, 0),
                 Receives(2, 0),
+                Receives(3, 0),
                 Accepted(0, 1),
             ],
             vec![],
         ),
         (
             "one receiver never got it",
-            vec![Claim, Accepted(0, 1), Receives(0, 0), Receives(2, 0)],
+            vec![
+                Claim,
+                Accepted(0, 1),
+                Receives(0, 0),
+                Receives(2, 0),
+                Receives(3, 0),
+            ],
             vec![("lost", 1)],
         ),
         ("nobody got it", vec![Claim, Accepted(0, 1)], vec![("lost", 3)]),
@@ -158,6 +165,7 @@ fn each_violation_is_found_and_nothing_else() {
                 Receives(0, 0),
                 Receives(1, 0),
                 Receives(2, 0),
+                Receives(3, 0),
             ],
             vec![("receipt changed", 1)],
         ),
@@ -170,6 +178,7 @@ fn each_violation_is_found_and_nothing_else() {
                 Receives(0, 0),
                 Receives(1, 0),
                 Receives(2, 0),
+                Receives(3, 0),
             ],
             vec![],
         ),
@@ -202,16 +211,24 @@ fn duplicates_are_counted_and_are_no_violation() {
         Receives(0, 0),
         Receives(1, 0),
         Receives(2, 0),
+        Receives(3, 0),
         Receives(2, 0),
+        Receives(3, 0),
     ]);
     assert_eq!(broken(&seen), []);
-    assert_eq!(seen.duplicates, [2, 0, 1]);
+    assert_eq!(seen.duplicates, [2, 0, 1, 1]);
     assert_eq!((seen.claimed, seen.accepted, seen.maybe), (1, 1, 0));
 }
 
 #[test]
 fn a_dead_letter_is_not_lost() {
-    let ledger = ledger(&[Claim, Accepted(0, 1), Receives(0, 0), Receives(2, 0)]);
+    let ledger = ledger(&[
+        Claim,
+        Accepted(0, 1),
+        Receives(0, 0),
+        Receives(2, 0),
+        Receives(3, 0),
+    ]);
     let dead = |receiver, number| DeadLetter {
         receiver,
         number,
@@ -234,11 +251,23 @@ fn a_dead_letter_is_not_lost() {
 #[test]
 fn what_is_open_goes_down_to_nothing() {
     let mut seen = ledger(&[Claim, Claim, Accepted(0, 1), Open(1)]);
-    assert_eq!((seen.open(), seen.behind(), seen.is_met(0)), (3, 1, false));
+    assert_eq!((seen.open(), seen.behind(), seen.is_met(0)), (4, 1, false));
     for subscription in 0..SUBSCRIPTIONS.len() {
         receive(&mut seen, subscription, 0, None);
         receive(&mut seen, subscription, 1, None);
     }
     assert_eq!((seen.open(), seen.behind(), seen.is_met(0)), (0, 0, true));
     assert_eq!(seen.verdict(&[]).maybe_received, 1);
+}
+
+#[test]
+fn order_within_a_key_is_asked_of_whom_it_was_promised() {
+    let like_the_first = |number: &u64| payload::key(*number) == payload::key(0);
+    let other = (1..).find(like_the_first).unwrap();
+    let mut history: Vec<_> = (0..=other).map(|_| Claim).collect();
+    history.extend([Accepted(0, 1), Accepted(other, 2)]);
+    for subscription in 0..SUBSCRIPTIONS.len() {
+        history.extend([Receives(subscription, other), Receives(subscription, 0)]);
+    }
+    assert_eq!(broken(&verdict(&history)), [("out of order", 1)]);
 }

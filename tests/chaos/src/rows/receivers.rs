@@ -79,7 +79,7 @@ pub(super) fn misbehaving(name: &str, address: std::net::SocketAddr, timeout_ms:
 async fn slow(stage: &mut Stage) -> Outcome<()> {
     stage.warm().await?;
     stage.behaviour.pull_rests.store(true, Relaxed);
-    let others = stage.goes_on_at(5_000, &[0, 2], SLOW_FOR).await;
+    let others = stage.goes_on_at(5_000, &[0, 2, 3], SLOW_FOR).await;
     stage.expect(
         format!("5,000 more events reach the others while two receivers are stuck ({others:?})"),
         others.is_some(),
