@@ -52,23 +52,10 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
             folder.city.title,
             client.server()
         );
-        match shell.confirm(&question) {
-            Some(true) => {}
-            Some(false) => {
-                return Err(Failure::new(
-                    "SB-6002",
-                    Exit::Refused,
-                    t("Nichts wurde geändert.", "Nothing was changed."),
-                ));
-            }
-            None => {
-                return Err(Failure::usage(say!(
-                    "Rückfrage nicht möglich: {question}",
-                    "Cannot ask: {question}"
-                ))
-                .hint(format!("stadtbus apply {} --yes", args.folder.display())));
-            }
-        }
+        shell.agree(
+            &question,
+            format!("stadtbus apply {} --yes", args.folder.display()),
+        )?;
         let answer = folder.apply(&client, &plan).await?;
         let digest = text(&answer, "applied");
         let head = shell.paint(Style::Good, t("eingespielt", "applied"));

@@ -342,17 +342,5 @@ fn agree(session: &Session, count: u64, change: &Change) -> Result<(), Failure> 
         );
         (question, "stadtbus dlq retry --yes …")
     };
-    match session.shell.confirm(&question) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(
-            "SB-6002",
-            Exit::Refused,
-            t("Nichts wurde geändert.", "Nothing was changed."),
-        )),
-        None => Err(Failure::usage(say!(
-            "Rückfrage nicht möglich: {question}",
-            "Cannot ask: {question}"
-        ))
-        .hint(hint)),
-    }
+    session.shell.agree(&question, hint)
 }

@@ -91,19 +91,10 @@ fn agree(session: &Session, log: &str, before: &Value) -> Result<(), Failure> {
         "Was in {log} fehlt, wird damit endgültig verloren gegeben. Wirklich?",
         "What is missing in {log} is given up for good by this. Really?"
     );
-    match session.shell.confirm(&question) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(
-            "SB-6002",
-            Exit::Refused,
-            t("Nichts wurde geändert.", "Nothing was changed."),
-        )),
-        None => Err(Failure::usage(say!(
-            "Rückfrage nicht möglich: {question}",
-            "Cannot ask: {question}"
-        ))
-        .hint(format!("stadtbus log accept-truth {log} --reason … --yes"))),
-    }
+    session.shell.agree(
+        &question,
+        format!("stadtbus log accept-truth {log} --reason … --yes"),
+    )
 }
 
 fn list(shell: &Shell, answer: &Value) -> Vec<String> {

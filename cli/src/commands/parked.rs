@@ -154,19 +154,7 @@ fn agree(session: &Session, named: &Named) -> Result<(), Failure> {
         "Alle Ereignisse des Schlüssels {key} von {id} aufgeben?",
         "Give up all events of key {key} of {id}?"
     );
-    match session.shell.confirm(&question) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::new(
-            "SB-6002",
-            Exit::Refused,
-            t("Nichts wurde geändert.", "Nothing was changed."),
-        )),
-        None => Err(Failure::usage(say!(
-            "Rückfrage nicht möglich: {question}",
-            "Cannot ask: {question}"
-        ))
-        .hint("stadtbus parked bury --yes …")),
-    }
+    session.shell.agree(&question, "stadtbus parked bury --yes …")
 }
 
 fn read(file: &PathBuf) -> Result<Value, Failure> {

@@ -6,7 +6,7 @@ use crate::grammar::example;
 use crate::say;
 use crate::session::{Scope, Session, wait};
 use crate::ui::shell::table;
-use crate::ui::{Exit, Failure, Outcome, Style, t};
+use crate::ui::{Exit, Outcome, Style, t};
 use serde_json::{Map, Value, json};
 
 /// The arguments.
@@ -157,17 +157,7 @@ async fn begin(client: &Client, session: &Session, start: &Start) -> Outcome {
         "{about} Ereignisse an {id} noch einmal zustellen?",
         "Deliver {about} events to {id} once more?"
     );
-    match session.shell.confirm(&question) {
-        Some(true) => {}
-        Some(false) => {
-            let nothing = t("Nichts wurde geändert.", "Nothing was changed.");
-            return Err(Failure::new("SB-6002", Exit::Refused, nothing));
-        }
-        None => {
-            let cannot = say!("Rückfrage nicht möglich: {question}", "Cannot ask: {question}");
-            return Err(Failure::usage(cannot).hint("stadtbus replay start --yes …"));
-        }
-    }
+    session.shell.agree(&question, "stadtbus replay start --yes …")?;
     let answer = client.post(&replays, &start.body()).await?;
     let head = session.shell.paint(Style::Good, t("begonnen", "begun"));
     session

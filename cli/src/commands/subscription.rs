@@ -135,17 +135,9 @@ fn delete(session: &Session, id: &str) -> Outcome {
         "{id} löschen? Was noch nicht zugestellt ist, wird nicht mehr zugestellt.",
         "Delete {id}? What is not delivered yet will not be delivered."
     );
-    match session.shell.confirm(&question) {
-        Some(true) => {}
-        Some(false) => {
-            let unchanged = t("Nichts wurde geändert.", "Nothing was changed.");
-            return Err(Failure::new("SB-6002", Exit::Refused, unchanged));
-        }
-        None => {
-            let message = say!("Rückfrage nicht möglich: {question}", "Cannot ask: {question}");
-            return Err(Failure::usage(message).hint(format!("stadtbus subscription delete {id} --yes")));
-        }
-    }
+    session
+        .shell
+        .agree(&question, format!("stadtbus subscription delete {id} --yes"))?;
     wait(async {
         let call = Call {
             method: Method::DELETE,

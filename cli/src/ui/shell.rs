@@ -4,6 +4,9 @@ use serde_json::Value;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::{Exit, Failure};
+use crate::say;
+
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -108,8 +111,25 @@ impl Shell {
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
 
-    /// Asks before something is changed. Without a terminal there is nobody to ask: `None`.
-    pub(crate) fn confirm(&self, question: &str) -> Option<bool> {
+    /// Goes on only if whoever asks for a change means it. `hint` is the command that needs no question.
+    pub(crate) fn agree(&self, question: &str, hint: impl Into<String>) -> Result<(), Failure> {
+        match self.confirm(question) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::new(
+                "SB-6002",
+                Exit::Refused,
+                super::t("Nichts wurde geändert.", "Nothing was changed."),
+            )),
+            None => Err(Failure::usage(say!(
+                "Rückfrage nicht möglich: {question}",
+                "Cannot ask: {question}"
+            ))
+            .hint(hint)),
+        }
+    }
+
+    /// Without a terminal there is nobody to ask: `None`.
+    fn confirm(&self, question: &str) -> Option<bool> {
         if self.yes {
             return Some(true);
         }

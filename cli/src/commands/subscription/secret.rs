@@ -106,19 +106,10 @@ fn remove(session: &Session, id: &str) -> Outcome {
         "{id} nicht mehr mit einem Geheimnis unterschreiben? Wer die Unterschrift prüft, weist dann ab.",
         "Sign {id} by no secret any more? Whoever checks the signature will refuse."
     );
-    match session.shell.confirm(&question) {
-        Some(true) => {}
-        Some(false) => {
-            let unchanged = t("Nichts wurde geändert.", "Nothing was changed.");
-            return Err(Failure::new("SB-6002", Exit::Refused, unchanged));
-        }
-        None => {
-            let message = say!("Rückfrage nicht möglich: {question}", "Cannot ask: {question}");
-            return Err(
-                Failure::usage(message).hint(format!("stadtbus subscription secret remove {id} --yes"))
-            );
-        }
-    }
+    session.shell.agree(
+        &question,
+        format!("stadtbus subscription secret remove {id} --yes"),
+    )?;
     let client = session.client(Scope::Subscribe)?;
     wait(async {
         let call = Call {
