@@ -79,9 +79,8 @@ fn broken(verdict: &Verdict) -> Vec<(&'static str, usize)> {
 
 #[test]
 fn each_violation_is_found_and_nothing_else() {
-    let everywhere = |number| [Receives(0, number), Receives(1, number), Receives(2, number)];
-    let [a, b, c] = everywhere(0);
-    let met = vec![Claim, Accepted(0, 1), a, b, c];
+    let everywhere = (0..SUBSCRIPTIONS.len()).map(|subscription| Receives(subscription, 0));
+    let met = [Claim, Accepted(0, 1)].into_iter().chain(everywhere).collect();
     let cases: Vec<Case> = vec![
         ("nothing happened", vec![], vec![]),
         ("all met", met, vec![]),
@@ -108,7 +107,7 @@ fn each_violation_is_found_and_nothing_else() {
             ],
             vec![("lost", 1)],
         ),
-        ("nobody got it", vec![Claim, Accepted(0, 1)], vec![("lost", 3)]),
+        ("nobody got it", vec![Claim, Accepted(0, 1)], vec![("lost", 4)]),
         ("a maybe that never came", vec![Claim, Open(0)], vec![]),
         (
             "a maybe that came in one place",
@@ -118,7 +117,7 @@ fn each_violation_is_found_and_nothing_else() {
         (
             "a maybe that became an obligation",
             vec![Claim, Open(0), Accepted(0, 1)],
-            vec![("lost", 3)],
+            vec![("lost", 4)],
         ),
         (
             "claimed by nobody",
