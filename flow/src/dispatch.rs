@@ -14,7 +14,10 @@ use stadtbus_event::Event;
 use crate::{
     Limits,
     city::LiveCity,
-    deliver::webhook::{Attempt, Turn, Webhook, WebhookTarget},
+    deliver::{
+        outcome::Outcome as Answer,
+        webhook::{Attempt, Turn, Webhook, WebhookTarget},
+    },
     facts::{Facts, Span, SpanKind},
     lanes::{Item, Lane, Outcome},
     log::{LogWriter, Logged},
@@ -24,10 +27,11 @@ use crate::{
 mod breaker;
 mod dead_letters;
 mod derive;
+mod held;
+mod notice;
 mod park;
 mod settle;
 
-pub use breaker::NOTICE_TYPE;
 pub use dead_letters::{Buried, DeadLetters, Edit, Head, Reason, Redrive, Redriven, Wanted};
 pub use park::Decided;
 
@@ -94,7 +98,8 @@ impl Dispatcher {
             return lane.put_back(item);
         };
         match self.webhook.turn(target).await {
-            Turn::Now => {}
+            Turn::Now => self.consent_moved(lane, city, lane.consented(true)).await,
+            Turn::Withheld => return self.hold(lane, city, item).await,
             Turn::NotYet => {
                 lane.untried();
                 return lane.put_back(item);
@@ -132,6 +137,9 @@ impl Dispatcher {
     /// What an answer says of the receiver, and of the event.
     async fn conclude(&self, lane: &Lane, city: &LiveCity, item: Item, attempt: Attempt) {
         let moved = lane.answered(&attempt.outcome);
+        if attempt.outcome == Answer::Gone {
+            self.gone(lane, city).await;
+        }
         self.settle(lane, item, attempt).await;
         if let Some(moved) = moved {
             self.breaker_moved(lane, city, &moved).await;

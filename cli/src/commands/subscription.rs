@@ -238,7 +238,11 @@ fn origin(entry: &Value) -> String {
 /// Standing still, quiet, level, or on its way there, in the person's language.
 pub(crate) fn state(status: &Value) -> String {
     if let Some(pause) = status.get("paused").filter(|pause| pause.is_object()) {
-        let (code, reason) = (text(pause, "code"), text(pause, "reason"));
+        let (code, reason) = (text(pause, "code"), text(pause, t("reason_de", "reason")));
+        // Nobody paused it, and nobody need resume it.
+        if code == "SB-3010" {
+            return say!("wartet ({code} {reason})", "waits ({code} {reason})");
+        }
         return say!("angehalten ({code} {reason})", "paused ({code} {reason})");
     }
     if let Some(breaker) = status.get("breaker").filter(|breaker| breaker.is_object()) {

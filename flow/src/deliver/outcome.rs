@@ -23,7 +23,7 @@ pub enum Outcome {
     },
     /// Another attempt may help.
     Retry {
-        /// `SB-3002`, `SB-3003`, `SB-3004`, `SB-3006`, `SB-3007`, `SB-3010`, `SB-3031` or `SB-3032`.
+        /// `SB-3002`, `SB-3003`, `SB-3004`, `SB-3006`, `SB-3007`, `SB-3031` or `SB-3032`.
         code: &'static str,
         /// One sentence.
         detail: String,

@@ -164,6 +164,11 @@ impl WebhookTarget {
         self.consent.let_go();
     }
 
+    /// Asks a receiver that did not consent without waiting for the next time.
+    pub fn ask_anew(&self) {
+        self.consent.ask_anew();
+    }
+
     /// What it answered, without the credentials it was shown and without what looks like one.
     fn conceal(&self, text: &str, token: Option<&HeaderValue>) -> String {
         let shown = self.headers.values().chain(token);

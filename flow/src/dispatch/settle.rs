@@ -47,22 +47,8 @@ impl Dispatcher {
             Answer::Refused { code, detail } => {
                 self.give_up(lane, item, code, detail).await;
             }
-            Answer::Gone => {
-                // Nobody is there to take it: the lane stands still, and the event with it.
-                tracing::warn!(subscription = %lane.order.id(), "The receiver is gone (410); the subscription is paused.");
-                if lane.order.replay.is_some() {
-                    self.hold_replay(lane).await;
-                }
-                let pause = Pause {
-                    code: "SB-3005".to_owned(),
-                    reason: "The receiver answered 410 Gone.".to_owned(),
-                };
-                if lane.order.replay.is_none() {
-                    self.remember_pause(lane, &pause).await;
-                }
-                lane.set_paused(Some(pause));
-                self.wait_or_hold(lane, item, Duration::ZERO);
-            }
+            // Nobody is there to take it: the lane stands still, and the event with it.
+            Answer::Gone => self.wait_or_hold(lane, item, Duration::ZERO),
         }
     }
 
@@ -299,10 +285,10 @@ impl Dispatcher {
     }
 
     /// The receiver is gone: the replay stands still until somebody resumes it.
-    async fn hold_replay(&self, lane: &Lane) {
+    pub(super) async fn hold_replay(&self, lane: &Lane, pause: &Pause) {
         let why = Why {
-            code: "SB-3005".to_owned(),
-            detail: "The receiver answered 410 Gone.".to_owned(),
+            code: pause.code.clone(),
+            detail: pause.reason.clone(),
         };
         let paused = store::change(&*self.broker, &lane.order.key(), |replay| {
             replay.stage = Stage::Paused;
@@ -315,7 +301,7 @@ impl Dispatcher {
     }
 
     /// A pause outlives this process.
-    async fn remember_pause(&self, lane: &Lane, pause: &Pause) {
+    pub(super) async fn remember_pause(&self, lane: &Lane, pause: &Pause) {
         if let Err(error) = crate::lanes::pauses::write(&*self.broker, &lane.order.key(), Some(pause)).await {
             tracing::warn!(%error, "The pause could not be written down; it holds until this process ends.");
         }

@@ -125,6 +125,28 @@ impl BreakerMoved<'_> {
     }
 }
 
+/// A subscription stands still because its receiver may not be delivered to, or goes on.
+pub struct SubscriptionHeld<'a> {
+    /// The subscription.
+    pub subscription: &'a str,
+    /// Why.
+    pub code: &'static str,
+    /// Whether it stands still now.
+    pub held: bool,
+}
+
+impl SubscriptionHeld<'_> {
+    /// Tells it. The gauge is read from the lane.
+    pub fn emit(self) {
+        tracing::warn!(
+            subscription = self.subscription,
+            code = self.code,
+            held = self.held,
+            "A subscription stands still for its receiver, or goes on."
+        );
+    }
+}
+
 /// One delivery ended.
 pub struct Settled<'a> {
     /// The subscription.

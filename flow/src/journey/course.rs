@@ -13,7 +13,7 @@ use super::{
 use crate::{
     city::Order,
     clock,
-    lanes::{AttemptNote, Outcome, Standing},
+    lanes::{AttemptNote, Outcome, Standing, WITHHELD},
     log::Logged,
     written::{from_millis, millis, rfc3339},
 };
@@ -311,11 +311,17 @@ fn set_aside(whose: &Whose<'_>, last: &Recorded, whereabouts: Option<&Whereabout
 
 fn paused(whose: &Whose<'_>, whereabouts: &Whereabouts) -> Option<StepLine> {
     let pause = whereabouts.pause.clone()?;
-    Some(StepLine {
-        detail: pause.reason,
-        code: Some(pause.code),
-        ..whose.line("deliver", "paused", Basis::Present)
-    })
+    // Nobody paused it: it goes on by itself as soon as its receiver consents.
+    let outcome = if pause.code == WITHHELD {
+        "pending"
+    } else {
+        "paused"
+    };
+    let line = StepLine {
+        code: Some(pause.code.clone()),
+        ..whose.line("deliver", outcome, Basis::Present)
+    };
+    Some(line.saying(pause.in_words()))
 }
 
 /// It is on its way; answers the attempts made.

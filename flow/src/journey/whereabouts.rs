@@ -57,7 +57,7 @@ pub(super) async fn read(
 fn here(lane: &Lane, log: &LogName, position: Position) -> Whereabouts {
     Whereabouts {
         standing: lane.standing(log, position),
-        pause: lane.paused(),
+        pause: lane.standstill(),
         since_ms: lane.figures().watch.since_ms,
         here: true,
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::{Limits, city::Order};
+
 /// How a lane's breaker stands and moves.
 #[derive(Debug, Clone)]
 pub(super) struct Breaker {
@@ -51,6 +53,21 @@ pub(crate) struct Moved {
 }
 
 impl Breaker {
+    /// That of a lane. Only the bus's own attempts can fail; those who take events themselves need no breaker.
+    pub(super) fn of(order: &Order, limits: &Limits) -> Self {
+        let most = if order.webhook.is_some() {
+            limits.breaker_failures_max
+        } else {
+            0
+        };
+        let delay = Duration::from_millis;
+        Self::new(
+            most,
+            delay(limits.breaker_delay_ms),
+            delay(limits.breaker_delay_ms_max),
+        )
+    }
+
     pub(super) fn new(most: u32, first: Duration, longest: Duration) -> Self {
         Self {
             most,

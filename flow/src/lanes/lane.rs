@@ -15,7 +15,7 @@ use tokio::{sync::Notify, time::Instant};
 
 pub use super::pauses::Pause;
 use super::{
-    breaker::{Breaker, Moved},
+    breaker::Breaker,
     cursor::{Cursor, Marks},
     item::{Item, Outcome, Waiting},
     keys::Key,
@@ -23,7 +23,7 @@ use super::{
     replay,
     state::State,
 };
-use crate::{Limits, city::Order, clock, deliver::outcome::Outcome as Answer, log::Logged};
+use crate::{Limits, city::Order, clock, log::Logged};
 
 /// How a lane hangs on one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ impl Lane {
             tally: order.replay.as_ref().map(|_| marks.tally.unwrap_or_default()),
             written: marks,
             ready_at_once: order.hands_out_untransformed(),
-            breaker: breaker(&order, limits),
+            breaker: Breaker::of(&order, limits),
             pace: order.subscription().delivery.rate_per_s.map(Pace::new),
             ..State::empty(limits.lane_queue_max, limits.key_backlog_max)
         };
@@ -300,8 +300,8 @@ impl Lane {
         // While the lane is held nothing is taken, however long it has been due.
         let earliest = state.held_until.or(waiting);
         // While the receiver is left alone nothing goes before its time.
-        if state.breaker.is_open() {
-            let next = state.breaker.next()?;
+        if state.is_left_alone() {
+            let next = state.next_alone()?;
             if state.held_until.is_none() && !state.queue.is_empty() {
                 return Some(next);
             }
@@ -319,26 +319,11 @@ impl Lane {
         }
     }
 
-    /// What an answer says of the receiver; whether that moved its breaker.
-    pub(crate) fn answered(&self, answer: &Answer) -> Option<Moved> {
-        let mut state = self.state();
-        let moved = match answer {
-            Answer::Retry { .. } => state.breaker.failed(Instant::now(), clock::millis_now()),
-            // Whoever refuses an event is there.
-            Answer::Delivered { .. } | Answer::Refused { .. } | Answer::Gone => state.breaker.answered(),
-        };
-        drop(state);
-        self.work.notify_waiters();
-        moved
-    }
-
-    /// An event that was taken comes to its end, or back, without an attempt.
-    pub(crate) fn untried(&self) {
-        self.state().breaker.untried();
-    }
-
     /// Stops the lane, visibly, or lets it go on.
     pub fn set_paused(&self, pause: Option<Pause>) {
+        if let (None, Some(target)) = (&pause, &self.order.webhook) {
+            target.ask_anew();
+        }
         self.state().paused = pause;
         self.let_go();
         self.work.notify_waiters();
@@ -351,7 +336,7 @@ impl Lane {
         }
     }
 
-    /// Why the lane stands still, if it does.
+    /// Why the lane was told to stand still, if it was.
     #[must_use]
     pub fn paused(&self) -> Option<Pause> {
         self.state().paused.clone()
@@ -367,21 +352,6 @@ impl Lane {
         state.occupied() <= self.queue_max - self.queue_max / part
             && state.bytes <= self.queue_bytes_max - self.queue_bytes_max / part
     }
-}
-
-/// Only the bus's own attempts can fail; those who take events themselves need no breaker.
-fn breaker(order: &Order, limits: &Limits) -> Breaker {
-    let most = if order.webhook.is_some() {
-        limits.breaker_failures_max
-    } else {
-        0
-    };
-    let delay = Duration::from_millis;
-    Breaker::new(
-        most,
-        delay(limits.breaker_delay_ms),
-        delay(limits.breaker_delay_ms_max),
-    )
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! *Promise*: each lane works in one process at a time ([`lease`]), from where its cursor stands ([`cursor`],
 //! [`ledger`]); a lane that is slow, dead or new never holds up another.
 
+mod alone;
 mod breaker;
 mod catch_up;
 pub mod cursor;
@@ -60,6 +61,7 @@ use ledger::Ledger;
 pub(crate) use park::Wanted;
 pub use park::{KeyState, ParkedKey};
 pub use parked::Stop;
+pub(crate) use pauses::WITHHELD;
 pub(crate) use receive::TOO_OLD;
 pub use receive::{Burial, Handed, Settlement};
 use replay::Replays;

@@ -11,6 +11,7 @@ use std::{
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, BrokerError, Cell, CellChange, CellStream, CellWrite, Expect};
+use stadtbus_contracts::Text;
 
 use super::{Lanes, lane::Lane};
 
@@ -20,13 +21,60 @@ const FOLLOWED_AGAIN: Duration = Duration::from_secs(1);
 /// Why a lane stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pause {
-    /// `SB-2004` for an operator's pause, `SB-3005` when the receiver is gone.
+    /// `SB-2004` for an operator's pause, `SB-3005` when the receiver is gone, `SB-3010` while it does not consent.
     pub code: String,
     /// In words.
     pub reason: String,
 }
 
 impl Pause {
+    /// Its reason in both languages.
+    #[must_use]
+    pub fn in_words(&self) -> Text {
+        let german = match self.code.as_str() {
+            "SB-2004" => self.reason.strip_prefix(PAUSED_BY).map(|who| format!("angehalten von {who}")),
+            "SB-3005" => Some("der Empfänger will nichts mehr (410 Gone oder webhook-delivery: disable)".to_owned()),
+            WITHHELD => Some(
+                "der Empfänger hat der Zustellung nicht zugestimmt (WebHook-Allowed-Origin); er wird wieder gefragt"
+                    .to_owned(),
+            ),
+            "SB-3012" => Some(
+                "die Anmeldedaten für den Empfänger wurden mit einem Schlüssel versiegelt, den dieser Prozess nicht hat"
+                    .to_owned(),
+            ),
+            _ => None,
+        };
+        Text::new(german.unwrap_or_else(|| self.reason.clone()), self.reason.clone())
+    }
+
+    /// Somebody wants it to stand still, `<partner>/<system>`.
+    #[must_use]
+    pub fn by(who: &str) -> Self {
+        Self {
+            code: "SB-2004".to_owned(),
+            reason: format!("{PAUSED_BY}{who}"),
+        }
+    }
+
+    /// The receiver is gone, or wants nothing any more.
+    pub(crate) fn receiver_gone() -> Self {
+        Self {
+            code: "SB-3005".to_owned(),
+            reason: "The receiver wants nothing any more (410 Gone, or webhook-delivery: disable)."
+                .to_owned(),
+        }
+    }
+
+    /// The receiver was asked and did not consent; it is asked again, and nobody need resume anything.
+    pub(super) fn without_consent() -> Self {
+        Self {
+            code: WITHHELD.to_owned(),
+            reason:
+                "The receiver has not consented to deliveries (WebHook-Allowed-Origin); it is asked again."
+                    .to_owned(),
+        }
+    }
+
     /// The receiver's credential cannot be opened here: nothing may go to it without.
     pub(super) fn without_credential() -> Self {
         Self {
@@ -36,6 +84,12 @@ impl Pause {
         }
     }
 }
+
+/// Code of a receiver that does not consent to deliveries.
+pub(crate) const WITHHELD: &str = "SB-3010";
+
+/// How the reason of a pause begins that somebody wanted.
+const PAUSED_BY: &str = "paused by ";
 
 /// The bucket of pauses; the key is `<partner>.<subscription>`.
 pub const PAUSES: &str = "PAUSES";

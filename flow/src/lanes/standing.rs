@@ -92,7 +92,7 @@ impl Lane {
                 .map(|(log, (cursor, hang))| (log.clone(), cursor.seen(), *hang == Hang::Level))
                 .collect(),
             breaker: state.breaker.shown(Instant::now()),
-            paused: state.paused.clone(),
+            paused: state.standstill(),
             watch: state.watch.clone(),
         }
     }

@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{clock, deliver::pull::Leases};
 
+/// How often an event looks whether its receiver consents by now. How often the receiver is asked is not for the lane to say.
+const CONSENT_LOOK: Duration = Duration::from_secs(1);
+
 /// What a lane holds. Everything open is in exactly one place of it, or carried.
 pub(super) struct State {
     pub(super) queue: VecDeque<Item>,
@@ -33,6 +36,8 @@ pub(super) struct State {
     /// How fast the receiver wants to be delivered to, if it says.
     pub(super) pace: Option<Pace>,
     pub(super) breaker: Breaker,
+    /// Shut by the first refusal of a receiver that must consent; then one event in a while asks whether it does.
+    pub(super) consent: Breaker,
     /// What may not go yet, because an earlier event of its key is under way.
     pub(super) keys: Keys,
     /// Whether receivers take events as they are, without a runner that prepares them.
@@ -67,6 +72,7 @@ impl State {
             leases: Leases::new(leases_max),
             pace: None,
             breaker: Breaker::new(0, Duration::ZERO, Duration::ZERO),
+            consent: Breaker::new(1, CONSENT_LOOK, CONSENT_LOOK),
             keys: Keys::with_share(key_share),
             ready_at_once: false,
             fetched: 0,
@@ -89,18 +95,41 @@ impl State {
 
     /// How many attempts may begin now, `most` at most.
     pub(super) fn paced(&self, most: usize, now: Instant) -> usize {
-        let most = self.breaker.room(most, now);
+        let most = self.gates().iter().fold(most, |most, gate| gate.room(most, now));
         self.pace.as_ref().map_or(most, |pace| pace.room(most, now))
     }
 
     /// So many began.
     pub(super) fn begun(&mut self, count: usize, now: Instant) {
         self.breaker.begun(count);
+        self.consent.begun(count);
         if count > 0
             && let Some(pace) = &mut self.pace
         {
             pace.spend(count, now);
         }
+    }
+
+    fn gates(&self) -> [&Breaker; 2] {
+        [&self.breaker, &self.consent]
+    }
+
+    /// Whether nothing but one event in a while may go.
+    pub(super) fn is_left_alone(&self) -> bool {
+        self.gates().iter().any(|gate| gate.is_open())
+    }
+
+    /// When that one may go; none while it is under way.
+    pub(super) fn next_alone(&self) -> Option<Instant> {
+        let open = self.gates().into_iter().filter(|gate| gate.is_open());
+        let next: Option<Vec<_>> = open.map(Breaker::next).collect();
+        next?.into_iter().max()
+    }
+
+    /// Why the lane stands still, if it does.
+    pub(super) fn standstill(&self) -> Option<Pause> {
+        let withheld = || self.consent.is_open().then(Pause::without_consent);
+        self.paused.clone().or_else(withheld)
     }
 
     /// When an attempt may begin that waits for nothing but the pace.

@@ -63,10 +63,7 @@ refusals! {
 pub(super) async fn pause(State(bus): Shared, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     let order = owned(&bus, &headers, &id)?;
     let by = principal(&bus, &headers)?;
-    let pause = Pause {
-        code: "SB-2004".to_owned(),
-        reason: format!("paused by {}/{}", by.partner, by.system),
-    };
+    let pause = Pause::by(&format!("{}/{}", by.partner, by.system));
     set_pause(&bus, &order, Some(pause)).await
 }
 

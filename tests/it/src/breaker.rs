@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stadtbus_harness::{BusOptions, Failure, Receiver, Reply, eventually};
 
 use crate::city::{CityFolder, PURPOSE};
-use crate::support::{LATER, SOON, event, list, publish, recipient, sender, take, world_with};
+use crate::support::{LATER, SOON, event, list, notices, publish, recipient, sender, take, world_with};
 
 const NOTICE: &str = "de.stadtbus.subscription.breaker.v1";
 
@@ -19,32 +19,12 @@ const SCHEMA: &str = r#"{
   }
 }"#;
 
-/// A contract of the city's operator for the bus's own notices.
-fn notices(city: &CityFolder) {
-    let agreed = [("amt", PURPOSE, "2020-01-01", "2099-12-31")];
-    city.contract("stadt", "sicherung", NOTICE, &agreed);
-    let contract = city
-        .root()
-        .join("contracts/stadt/sicherung/v1/contract.odcs.yaml");
-    let text = std::fs::read_to_string(&contract).unwrap();
-    let (head, rest) = text.split_once("    properties:\n").unwrap();
-    let (_, tail) = rest.split_once("customProperties:").unwrap();
-    let property =
-        |name: &str| format!("      - {{name: {name}, required: true, classification: internal}}\n");
-    let properties: String = ["subscription", "partner", "state", "failures", "since"]
-        .map(property)
-        .concat();
-    let text = format!("{head}    properties:\n{properties}customProperties:{tail}");
-    city.write("contracts/stadt/sicherung/v1/contract.odcs.yaml", &text);
-    city.write("contracts/stadt/sicherung/v1/schema.json", SCHEMA);
-}
-
 #[tokio::test]
 async fn a_receiver_in_trouble_is_left_alone_and_its_owner_is_told() {
     let receiver = Receiver::start().await.unwrap();
     receiver.set_steady(Reply::Status(503));
     let city = CityFolder::new();
-    notices(&city);
+    notices(&city, NOTICE, SCHEMA);
     let quick = "concurrency: 2, attempts_max: 6, first_delay_ms: 10, delay_ms_max: 20, timeout_ms: 5000";
     city.webhook("amt-hook", &receiver.url("/h"), quick);
     city.subscribe_as("amt", "amt-sicherung", NOTICE, PURPOSE, "sink: {pull: {}}");

@@ -1,11 +1,14 @@
 //! The webhook specification at both ends: who asks before it delivers, and what the bus says when it is asked.
 
 use bytes::Bytes;
-use serde_json::json;
-use stadtbus_harness::{BusOptions, Receiver, Reply};
+use serde_json::{Value, json};
+use stadtbus_harness::{BusOptions, Receiver, Reply, Request};
 
-use crate::city::{CityFolder, QUICK};
-use crate::support::{SOON, dead_letters, event, publish, recipient, sender, world, world_with};
+use crate::city::{CityFolder, PURPOSE, QUICK};
+use crate::support::{
+    HELD, HELD_SCHEMA, SOON, dead_letters, event, notices, publish, recipient, sender, step, take, world,
+    world_with,
+};
 
 /// HOOK-7: without the operator's word a token in the URL is none, and a header field always is the one that counts.
 #[tokio::test]
@@ -65,17 +68,8 @@ async fn hook_8_a_webhook_that_asks_first() {
     })
     .await
     .unwrap();
-    let deaf = Receiver::start().await.unwrap();
     let city = CityFolder::new();
-    for (id, receiver) in [("amt-ja", &willing), ("amt-nein", &deaf)] {
-        city.subscribe(
-            id,
-            &format!(
-                "sink: {{webhook: {{url: \"{}\", handshake: required}}}}\ndelivery: {{{QUICK}}}",
-                receiver.url("/h")
-            ),
-        );
-    }
+    asking(&city, "amt-ja", &willing, QUICK);
     let bus = BusOptions {
         env: vec![(
             "STADTBUS_WEBHOOK_ORIGIN".to_owned(),
@@ -96,23 +90,75 @@ async fn hook_8_a_webhook_that_asks_first() {
             .iter()
             .all(|request| request.header("webhook-request-origin") == "bus.probe.example")
     );
-    let letters = dead_letters(&recipient(&world).await, "amt-nein", 3).await;
+}
+
+/// A subscription whose receiver must consent.
+fn asking(city: &CityFolder, id: &str, receiver: &Receiver, delivery: &str) {
+    let url = receiver.url("/h");
+    city.subscribe(
+        id,
+        &format!("sink: {{webhook: {{url: \"{url}\", handshake: required}}}}\ndelivery: {{{delivery}}}"),
+    );
+}
+
+/// HOOK-9: without consent nothing is posted and nothing is lost: the subscription stands still, seen by whoever asks and told
+/// to its owner, and goes on with everything as soon as its receiver consents. Only what is too old by then is given up.
+#[tokio::test]
+async fn hook_9_without_consent_a_subscription_waits() {
+    let deaf = Receiver::start().await.unwrap();
+    let city = CityFolder::new();
+    notices(&city, HELD, HELD_SCHEMA);
+    city.subscribe_as("amt", "amt-hinweise", HELD, PURPOSE, "sink: {pull: {}}");
+    asking(&city, "amt-nein", &deaf, QUICK);
+    asking(&city, "amt-alt", &deaf, &format!("{QUICK}, age_ms_max: 1000"));
+    let world = world(&city).await;
+    let (sender, amt) = (sender(&world).await, recipient(&world).await);
+    for n in 0..3 {
+        publish(&sender, &event(&format!("h-{n}"), n)).await;
+    }
+    let letters = dead_letters(&amt, "amt-alt", 3).await;
     assert!(
-        letters
-            .iter()
-            .all(|letter| letter.to_string().contains("SB-3010")),
+        letters.iter().all(|letter| letter["code"] == json!("SB-3024")),
         "{letters:?}"
     );
-    let methods: Vec<_> = deaf
-        .requests()
-        .into_iter()
-        .map(|request| request.method)
-        .collect();
+    let path = "/v1/subscriptions/amt-nein";
+    let status = amt.get(path).await.unwrap().expect(200).unwrap().json()["status"].clone();
+    assert_eq!(status["paused"]["code"], json!("SB-3010"), "{status}");
+    let of = |step: &Value, id: &str| step["subscription"] == json!(id) && step["step"] == json!("deliver");
+    let waits = step(&amt, "werk", "h-0", |step| of(step, "amt-nein")).await;
     assert_eq!(
-        methods,
-        ["OPTIONS"],
-        "nothing is posted without consent, and it is asked once"
+        (&waits["outcome"], &waits["code"]),
+        (&json!("pending"), &json!("SB-3010"))
     );
+    let told = take(&amt, "amt-hinweise", 2, SOON).await;
+    let mut held: Vec<_> = told.iter().map(|notice| notice["data"].clone()).collect();
+    held.sort_by_key(|data| data["subscription"].to_string());
+    for (data, id) in held.iter().zip(["amt-alt", "amt-nein"]) {
+        assert_eq!(
+            (&data["subscription"], &data["state"], &data["code"]),
+            (&json!(id), &json!("held"), &json!("SB-3010"))
+        );
+    }
+    let asked = deaf.requests();
+    assert_eq!(asked.len(), 2, "each is asked once in the time of a pause");
+    assert!(asked.iter().all(|request| request.method == "OPTIONS"));
+
+    deaf.set_steady(Reply::with_header(200, "webhook-allowed-origin", "*"));
+    let resumed = amt.post(&format!("{path}/resume"), &json!({})).await.unwrap();
+    resumed.expect(200).unwrap();
+    let released = take(&amt, "amt-hinweise", 1, SOON).await;
+    assert_eq!(released[0]["data"]["state"], json!("released"));
+    let came = deaf.wait_for("/h", 6, SOON).await.unwrap().split_off(3);
+    let mut ids: Vec<_> = came.iter().map(Request::event_id).collect();
+    ids.sort();
+    assert_eq!(ids, ["h-0", "h-1", "h-2"]);
+    assert!(
+        came.iter()
+            .all(|request| request.header("stadtbus-attempt") == "1"),
+        "no attempt was used up"
+    );
+    let status = amt.get(path).await.unwrap().expect(200).unwrap().json()["status"].clone();
+    assert_eq!(status["paused"], Value::Null);
 }
 
 /// HOOK-10: what was not consented to when the bus asked is consented to at the address it gave, over a restart.

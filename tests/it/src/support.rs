@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stadtbus_harness::{Answer, BusOptions, Client, Mode, World, WorldOptions, eventually, workspace_dir};
 
-use crate::city::{CityFolder, SOURCE, TYPE};
+use crate::city::{CityFolder, PURPOSE, SOURCE, TYPE};
 
 /// How long a test waits for what must happen at once, on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -161,6 +161,41 @@ pub(crate) async fn step(client: &Client, partner: &str, id: &str, enough: impl 
     })
     .await
     .unwrap()
+}
+
+/// The type of the notice that a subscription stands still for its receiver.
+pub(crate) const HELD: &str = "de.stadtbus.subscription.held.v1";
+/// Its schema.
+pub(crate) const HELD_SCHEMA: &str = r#"{
+  "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
+  "required": ["subscription", "partner", "state", "code", "since"],
+  "properties": {
+    "subscription": {"type": "string"}, "partner": {"type": "string"}, "state": {"enum": ["held", "released"]},
+    "code": {"type": "string"}, "since": {"type": "string"}
+  }
+}"#;
+
+/// A contract of the city's operator for notices of the bus itself, with all properties that its schema requires; `amt` may
+/// have them.
+pub(crate) fn notices(city: &CityFolder, ty: &str, schema: &str) {
+    let agreed = [("amt", PURPOSE, "2020-01-01", "2099-12-31")];
+    city.contract("stadt", "hinweis", ty, &agreed);
+    let contract = "contracts/stadt/hinweis/v1/contract.odcs.yaml";
+    let text = std::fs::read_to_string(city.root().join(contract)).unwrap();
+    let (head, rest) = text.split_once("    properties:\n").unwrap();
+    let (_, tail) = rest.split_once("customProperties:").unwrap();
+    let schema_json: Value = serde_json::from_str(schema).unwrap();
+    let properties: String = schema_json["required"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| format!("      - {{name: {name}, required: true, classification: internal}}\n"))
+        .collect();
+    city.write(
+        contract,
+        &format!("{head}    properties:\n{properties}customProperties:{tail}"),
+    );
+    city.write("contracts/stadt/hinweis/v1/schema.json", schema);
 }
 
 /// The city the repository ships.

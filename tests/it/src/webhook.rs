@@ -1,13 +1,19 @@
 //! Delivery by webhook: retried where that can help, not where it cannot, and never at another's cost (P1, P6).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use stadtbus_harness::{Receiver, Reply, Request, World};
 
-use crate::city::{CityFolder, QUICK};
-use crate::support::{LATER, SOON, dead_letters, event, publish, recipient, sender, step, take, world};
+use crate::city::{CityFolder, PURPOSE, QUICK};
+use crate::support::{
+    HELD, HELD_SCHEMA, LATER, SOON, dead_letters, event, nothing_more, notices, publish, recipient, sender,
+    step, take, world,
+};
 
 async fn one_hook(delivery: &str) -> (World, Receiver) {
     let receiver = Receiver::start().await.unwrap();
@@ -111,45 +117,61 @@ async fn retry_after_is_kept() {
     );
 }
 
+/// A farewell, said in either way: nothing more is sent, over a restart as well; the owner is told; resumed, the subscription
+/// goes on with all that waited.
 #[tokio::test]
 async fn a_receiver_that_is_gone_is_left_alone() {
-    let (world, receiver) = one_hook(QUICK).await;
+    let city = CityFolder::new();
+    notices(&city, HELD, HELD_SCHEMA);
+    city.subscribe_as("amt", "amt-hinweise", HELD, PURPOSE, "sink: {pull: {}}");
+    let farewells = [
+        ("amt-weg", Reply::Status(410)),
+        (
+            "amt-genug",
+            Reply::with_header(503, "webhook-delivery", "disable"),
+        ),
+    ];
+    let mut receivers = Vec::new();
+    for (id, farewell) in farewells {
+        let receiver = Receiver::start().await.unwrap();
+        receiver.set_steady(farewell);
+        city.webhook(id, &receiver.url("/h"), QUICK);
+        receivers.push((id, receiver));
+    }
+    let mut world = world(&city).await;
+    publish(&sender(&world).await, &event("g-1", 1)).await;
+    let told = take(&recipient(&world).await, "amt-hinweise", 2, SOON).await;
+    let told: BTreeSet<_> = told
+        .iter()
+        .map(|notice| notice["data"]["subscription"].to_string())
+        .collect();
+    assert_eq!(
+        told,
+        BTreeSet::from(["\"amt-genug\"".to_owned(), "\"amt-weg\"".to_owned()])
+    );
+    world.bus.stop().await.unwrap();
+    world.bus.start_again().await.unwrap();
     let (sender, amt) = (sender(&world).await, recipient(&world).await);
-    receiver.script([Reply::Status(410)]);
-    publish(&sender, &event("g-1", 1)).await;
-    let paused = stadtbus_harness::eventually(SOON, "the subscription is paused", || async {
-        let answer = amt.get("/v1/subscriptions").await?.expect(200)?;
-        let text = answer.text();
-        let found = answer
-            .json()
-            .as_array()
-            .and_then(|all| all.iter().find(|one| one["id"] == json!("amt-hook")).cloned());
-        found
-            .filter(|one| one["status"]["paused"]["code"] == json!("SB-3005"))
-            .ok_or_else(|| stadtbus_harness::Failure::new(text))
-    })
-    .await;
-    paused.unwrap();
-    let before = receiver.count();
     publish(&sender, &event("g-2", 2)).await;
-    // Resumed, it goes on where it was; nothing was sent in between and nothing is lost.
-    assert_eq!(receiver.count(), before);
-    amt.post("/v1/subscriptions/amt-hook/resume", &json!({}))
-        .await
-        .unwrap()
-        .expect(200)
-        .unwrap();
-    let requests = stadtbus_harness::eventually(LATER, "g-2 after resume", || async {
-        let requests = receiver.requests_to("/h");
-        if ids(&requests).contains(&"g-2".to_owned()) {
-            Ok(requests)
-        } else {
-            Err(stadtbus_harness::Failure::new(format!("{:?}", ids(&requests))))
-        }
-    })
-    .await
-    .unwrap();
-    assert!(ids(&requests).iter().filter(|id| *id == "g-2").count() == 1);
+    for (id, receiver) in &receivers {
+        let waits = |step: &Value| step["subscription"] == json!(id) && step["outcome"] == json!("paused");
+        let line = step(&amt, "werk", "g-2", waits).await;
+        assert_eq!(line["code"], json!("SB-3005"), "{line}");
+        let path = format!("/v1/subscriptions/{id}");
+        let status = amt.get(&path).await.unwrap().expect(200).unwrap().json()["status"].clone();
+        assert_eq!(status["paused"]["code"], json!("SB-3005"), "{id}");
+        assert_eq!(receiver.count(), 1, "{id}: nothing was sent in between");
+        receiver.set_steady(Reply::Status(204));
+        amt.post(&format!("{path}/resume"), &json!({}))
+            .await
+            .unwrap()
+            .expect(200)
+            .unwrap();
+        let came = receiver.wait_for("/h", 3, LATER).await.unwrap().split_off(1);
+        let came: BTreeSet<_> = came.iter().map(Request::event_id).collect();
+        assert_eq!(came, BTreeSet::from(["g-1".to_owned(), "g-2".to_owned()]), "{id}");
+    }
+    nothing_more(&amt, "amt-hinweise").await;
 }
 
 #[tokio::test]

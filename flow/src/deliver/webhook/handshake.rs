@@ -5,7 +5,10 @@
 //! bare 200 for consent, to pester a target that does not consent. Where the bus has a public address it also names one at
 //! which the receiver may consent later (HOOK-10).
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::USER_AGENT};
 use stadtbus_contracts::Handshake;
@@ -37,7 +40,9 @@ pub enum Turn {
     Now,
     /// The wait for the receiver's rate was given up ([`WebhookTarget::let_go`]); nothing was tried.
     NotYet,
-    /// It does not consent, or could not be asked: as if an attempt had failed so.
+    /// It does not consent (`SB-3010`). That is no attempt: its receiver was offered nothing.
+    Withheld,
+    /// It could not be asked: as if an attempt had failed so.
     No(Outcome),
 }
 
@@ -46,6 +51,8 @@ pub enum Turn {
 pub(super) struct Consent {
     state: Mutex<State>,
     letting_go: Notify,
+    /// Somebody says that it is worth asking now.
+    anew: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +83,10 @@ impl Consent {
         }
     }
 
+    pub(super) fn ask_anew(&self) {
+        self.anew.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn let_go(&self) {
         self.letting_go.notify_waiters();
     }
@@ -91,8 +102,8 @@ impl Webhook {
         let slot = {
             // Held while the target is asked, so that it is asked once, however many wait.
             let mut state = target.consent.state.lock().await;
-            if let Err(outcome) = self.ask(target, &mut state).await {
-                return Turn::No(outcome);
+            if let Err(turn) = self.ask(target, &mut state).await {
+                return turn;
             }
             match &mut *state {
                 State::Given {
@@ -115,8 +126,11 @@ impl Webhook {
     }
 
     /// Brings the state up to date; an error where nothing may be delivered.
-    async fn ask(&self, target: &WebhookTarget, state: &mut State) -> Result<(), Outcome> {
+    async fn ask(&self, target: &WebhookTarget, state: &mut State) -> Result<(), Turn> {
         let required = target.handshake == Handshake::Required;
+        if target.consent.anew.swap(false, Ordering::Relaxed) && matches!(state, State::Withheld { .. }) {
+            *state = State::Unknown;
+        }
         match state {
             State::Given { .. } => return Ok(()),
             State::Withheld { until } if Instant::now() < *until => {
@@ -125,7 +139,7 @@ impl Webhook {
                         *state = given(pause);
                         Ok(())
                     }
-                    None if required => Err(withheld()),
+                    None if required => Err(Turn::Withheld),
                     None => Ok(()),
                 };
             }
@@ -151,9 +165,9 @@ impl Webhook {
             // Whoever is not there now may be there at the next attempt, and is asked then.
             (state, Err(error)) if required => {
                 *state = State::Unknown;
-                Err(error.into())
+                Err(Turn::No(error.into()))
             }
-            _ if required => Err(withheld()),
+            _ if required => Err(Turn::Withheld),
             _ => Ok(()),
         }
     }
@@ -209,13 +223,5 @@ fn given(pause: Option<Duration>) -> State {
     State::Given {
         pause,
         next: Instant::now(),
-    }
-}
-
-fn withheld() -> Outcome {
-    Outcome::Retry {
-        code: "SB-3010",
-        detail: "The receiver has not consented to deliveries (WebHook-Allowed-Origin).".to_owned(),
-        after: None,
     }
 }

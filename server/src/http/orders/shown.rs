@@ -95,6 +95,7 @@ struct BreakerView {
 struct PauseView {
     code: String,
     reason: String,
+    reason_de: String,
 }
 
 /// Whether a subscription gets anything. Times in RFC 3339.
@@ -221,6 +222,7 @@ fn figures(report: &LaneReport) -> Figures {
         paused: report.paused.as_ref().map(|pause| PauseView {
             code: pause.code.clone(),
             reason: pause.reason.clone(),
+            reason_de: pause.in_words().de.into(),
         }),
     }
 }
