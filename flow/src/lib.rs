@@ -60,6 +60,8 @@ pub mod limits;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 
+mod follow;
+
 mod refusal;
 
 mod written;

@@ -1,13 +1,11 @@
 //! What a bucket of the broker holds, as every process knows it: read at the start, and followed from then on.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use futures_util::StreamExt;
-use stadtbus_broker::{Broker, BrokerError, Cell, CellChange, Cells};
+use stadtbus_broker::{Broker, BrokerError, Cell, Cells};
 
-/// How long to wait before the broker is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+use crate::follow::{Told, follow};
 
 /// One bucket, each cell read into a `T`. Knows nothing until [`Followed::load`].
 pub(super) struct Followed<T> {
@@ -49,35 +47,25 @@ impl<T: Clone + Send + Sync> Followed<T> {
     /// Reads all of it.
     pub(super) async fn load(&self, read: impl Fn(&Cell) -> Option<T>) -> Result<(), BrokerError> {
         let cells = self.cells().await?.list("").await?;
+        self.replace(cells, read);
+        Ok(())
+    }
+
+    /// Follows every change, for ever.
+    pub(super) async fn follow(&self, read: impl Fn(&Cell) -> Option<T> + Send + Sync) {
+        let heed = |told| match told {
+            Told::All(cells) => self.replace(cells, &read),
+            Told::Put(cell) => self.remember(&cell.key, read(&cell)),
+            Told::Deleted(key) => self.remember(&key, None),
+        };
+        follow(&*self.broker, self.bucket, heed).await;
+    }
+
+    fn replace(&self, cells: Vec<Cell>, read: impl Fn(&Cell) -> Option<T>) {
         let known = cells
             .into_iter()
             .filter_map(|cell| read(&cell).map(|value| (cell.key, value)))
             .collect();
         self.known.store(Arc::new(known));
-        Ok(())
-    }
-
-    /// Follows every change, for ever.
-    pub(super) async fn follow(&self, read: impl Fn(&Cell) -> Option<T> + Sync) {
-        loop {
-            if let Err(error) = self.follow_once(&read).await {
-                tracing::warn!(bucket = self.bucket, %error, "A bucket cannot be followed yet.");
-            }
-            tokio::time::sleep(ASK_AGAIN).await;
-        }
-    }
-
-    async fn follow_once(&self, read: &(impl Fn(&Cell) -> Option<T> + Sync)) -> Result<(), BrokerError> {
-        let mut changes = self.cells().await?.watch("").await?;
-        // What was deleted while nobody followed is told by no change.
-        self.load(read).await?;
-        while let Some(change) = changes.next().await {
-            match change {
-                CellChange::Put(cell) => self.remember(&cell.key, read(&cell)),
-                CellChange::Deleted { key, .. } => self.remember(&key, None),
-                CellChange::Level => {}
-            }
-        }
-        Ok(())
     }
 }

@@ -4,19 +4,16 @@
 //! follows the cells.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use stadtbus_broker::{Broker, BrokerError, Cell, CellChange, CellStream, CellWrite, Expect};
+use stadtbus_broker::{Broker, BrokerError, Cell, CellWrite, Expect};
 use stadtbus_contracts::Text;
 
 use super::{Lanes, lane::Lane};
-
-/// How long it takes until pauses are followed again when the broker ended it.
-const FOLLOWED_AGAIN: Duration = Duration::from_secs(1);
+use crate::follow::{Told, follow};
 
 /// Why a lane stands still.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,33 +141,21 @@ fn written(cell: &Cell) -> Option<Pause> {
 impl Lanes {
     /// Lets lanes stand still and go on as the cells say, for as long as it is polled.
     pub(super) async fn follow_pauses(self: Arc<Self>) {
-        loop {
-            match self.pauses().await {
-                Ok(mut changes) => {
-                    while let Some(change) = changes.next().await {
-                        self.heed(&change);
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "Pauses cannot be followed yet."),
-            }
-            tokio::time::sleep(FOLLOWED_AGAIN).await;
-        }
+        follow(&*self.broker, PAUSES, |told| self.heed(told)).await;
     }
 
-    async fn pauses(&self) -> Result<CellStream, BrokerError> {
-        self.broker.cells(PAUSES).await?.watch("").await
-    }
-
-    fn heed(&self, change: &CellChange) {
-        let (key, pause) = match change {
-            CellChange::Put(cell) => (&cell.key, written(cell)),
-            CellChange::Deleted { key, .. } => (key, None),
-            CellChange::Level => return,
-        };
+    fn heed(&self, told: Told) {
         self.pauses_changed.fetch_add(1, Ordering::Relaxed);
-        let lane = self.working().get(key).map(|working| Arc::clone(&working.lane));
-        if let Some(lane) = lane {
-            obey(&lane, pause);
+        let heed_one = |key: &str, pause| {
+            let lane = self.working().get(key).map(|working| Arc::clone(&working.lane));
+            if let Some(lane) = lane {
+                obey(&lane, pause);
+            }
+        };
+        match told {
+            Told::Put(cell) => heed_one(&cell.key, written(&cell)),
+            Told::Deleted(key) => heed_one(&key, None),
+            Told::All(cells) => obey_all(&self.lanes_at_work(), &cells),
         }
     }
 
@@ -185,9 +170,45 @@ impl Lanes {
     }
 }
 
+/// Whoever is not named goes on. A replay stands still with its subscription, and is told by nobody else.
+fn obey_all(lanes: &[Arc<Lane>], cells: &[Cell]) {
+    let pauses: BTreeMap<&str, Option<Pause>> = cells
+        .iter()
+        .map(|cell| (cell.key.as_str(), written(cell)))
+        .collect();
+    for lane in lanes.iter().filter(|lane| lane.order.replay.is_none()) {
+        let pause = pauses.get(lane.order.key().as_str()).cloned().flatten();
+        obey(lane, pause);
+    }
+}
+
 fn obey(lane: &Lane, pause: Option<Pause>) {
     let pause = pause.or_else(|| lane.order.lacks_credential().then(Pause::without_credential));
     if lane.paused() != pause {
         lane.set_paused(pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use stadtbus_broker_memory::{MemoryBroker, Options};
+
+    use super::*;
+    use crate::{Limits, lanes::testing};
+
+    #[tokio::test]
+    async fn a_lane_whose_pause_ended_while_nobody_followed_goes_on() {
+        let lane = Arc::new(testing::lane(Default::default(), &Limits::default(), json!({})));
+        let broker = MemoryBroker::new(Options::default());
+        write(&broker, &lane.order.key(), Some(&Pause::by("amt/empfang")))
+            .await
+            .unwrap();
+        let present = broker.cells(PAUSES).await.unwrap().list("").await.unwrap();
+        let lanes = [Arc::clone(&lane)];
+        obey_all(&lanes, &present);
+        assert_eq!(lane.paused(), Some(Pause::by("amt/empfang")));
+        obey_all(&lanes, &[]);
+        assert_eq!(lane.paused(), None);
     }
 }

@@ -3,11 +3,9 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use futures_util::StreamExt;
-use stadtbus_broker::{Broker, BrokerError, CellChange};
+use stadtbus_broker::{Broker, Cell};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -17,11 +15,9 @@ use super::{
 };
 use crate::{
     city::{LiveCity, Order},
+    follow::{Told, follow},
     lanes::{Lane, Lanes},
 };
-
-/// Pause before the replays are followed again after trouble.
-const BROKER_PAUSE: Duration = Duration::from_secs(1);
 
 /// All replays that are stored, by key.
 #[derive(Default)]
@@ -53,33 +49,28 @@ impl Replays {
 
     /// Follows what is stored, until stopped.
     pub(in crate::lanes) async fn follow(self: Arc<Self>, broker: Arc<dyn Broker>, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                followed = self.watch(&*broker) => if let Err(error) = followed {
-                    tracing::warn!(%error, "The replays cannot be followed yet.");
-                },
-            }
-            tokio::time::sleep(BROKER_PAUSE).await;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = follow(&*broker, REPLAYS, |told| self.heed(told)) => {}
         }
     }
 
-    async fn watch(&self, broker: &dyn Broker) -> Result<(), BrokerError> {
-        let mut changes = broker.cells(REPLAYS).await?.watch("").await?;
-        while let Some(change) = changes.next().await {
-            match change {
-                CellChange::Put(cell) => {
-                    if let Some(replay) = store::read(&cell) {
-                        self.known().insert(cell.key, Arc::new(replay));
-                    }
-                }
-                CellChange::Deleted { key, .. } => drop(self.known().remove(&key)),
-                CellChange::Level => {}
+    fn heed(&self, told: Told) {
+        let read = |cell: Cell| Some((store::read(&cell).map(Arc::new)?, cell.key));
+        match told {
+            Told::All(cells) => {
+                let read = cells.into_iter().filter_map(read);
+                *self.known() = read.map(|(replay, key)| (key, replay)).collect();
             }
-            self.changed.notify_one();
+            Told::Put(cell) => {
+                if let Some((replay, key)) = read(cell) {
+                    self.known().insert(key, replay);
+                }
+            }
+            Told::Deleted(key) => drop(self.known().remove(&key)),
         }
-        Ok(())
+        self.changed.notify_one();
     }
 }
 
