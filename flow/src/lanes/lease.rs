@@ -56,6 +56,8 @@ pub struct Leases {
     groups: u32,
     ttl: Duration,
     held: BTreeMap<u32, u64>,
+    /// What is given back as soon as its lanes have stopped, at the revision that this process wrote.
+    leaving: BTreeMap<u32, u64>,
     renewed: Instant,
 }
 
@@ -78,6 +80,7 @@ impl Leases {
             groups,
             ttl,
             held: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             renewed: Instant::now(),
         })
     }
@@ -188,9 +191,10 @@ impl Leases {
             }
         }
         while self.held.len() > share {
-            let Some((group, _)) = self.held.pop_last() else {
+            let Some((group, revision)) = self.held.pop_last() else {
                 break;
             };
+            self.leaving.insert(group, revision);
             changes.push(LeaseChange::Surplus(group));
         }
         Ok(())
@@ -209,30 +213,31 @@ impl Leases {
         Ok(())
     }
 
-    /// Frees a group after its lanes have stopped and their cursors are written.
-    pub async fn free(&self, group: u32) {
-        let write = CellWrite {
-            key: group_key(group),
-            value: None,
-            expect: Expect::Any,
-            ttl: None,
+    /// Frees a group after its lanes have stopped and their cursors are written. That may have taken longer than the lease
+    /// lasted: one that somebody else has taken meanwhile is theirs, and stays.
+    pub async fn free(&mut self, group: u32) {
+        let Some(revision) = self.leaving.remove(&group) else {
+            return;
         };
-        if let Err(error) = self.cells.write(write).await {
-            tracing::warn!(%error, group, "A lease could not be given back; it runs out by itself.");
+        let write = CellWrite::delete(group_key(group)).expect(Expect::Revision(revision));
+        match self.cells.write(write).await {
+            Ok(_) => {}
+            Err(BrokerError::Conflict(_)) => {
+                tracing::debug!(group, "A lease had run out before it could be given back.");
+            }
+            Err(error) => {
+                tracing::warn!(%error, group, "A lease could not be given back; it runs out by itself.");
+            }
         }
     }
 
     /// Gives everything back, at shutdown.
     pub async fn free_all(&mut self) {
-        for (group, _) in std::mem::take(&mut self.held) {
+        self.leaving.append(&mut self.held);
+        for group in self.leaving.keys().copied().collect::<Vec<_>>() {
             self.free(group).await;
         }
-        let write = CellWrite {
-            key: format!("member.{}", self.member),
-            value: None,
-            expect: Expect::Any,
-            ttl: None,
-        };
+        let write = CellWrite::delete(format!("member.{}", self.member));
         if let Err(error) = self.cells.write(write).await {
             tracing::warn!(%error, "This process could not sign off; its entry runs out by itself.");
         }
@@ -268,4 +273,48 @@ impl Leases {
 
 fn group_key(group: u32) -> String {
     format!("group.{group}")
+}
+
+#[cfg(test)]
+mod tests {
+    use stadtbus_broker::Broker;
+    use stadtbus_broker_memory::{MemoryBroker, Options};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(6);
+
+    async fn leases(broker: &MemoryBroker, member: &str) -> Leases {
+        let holder = Holder {
+            member: member.to_owned(),
+            url: None,
+        };
+        Leases::new(broker.cells("LEASES").await.unwrap(), &holder, 2, TTL).unwrap()
+    }
+
+    async fn holder(broker: &MemoryBroker, group: u32) -> Option<String> {
+        let cells = broker.cells("LEASES").await.unwrap();
+        let holder = Leases::holder_of(&*cells, group).await.unwrap();
+        holder.map(|holder| holder.member)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_else_has_taken_meanwhile_is_not_freed() {
+        let broker = MemoryBroker::new(Options::default());
+        let mut one = leases(&broker, "one").await;
+        assert_eq!(one.tick().await, [LeaseChange::Gained(0), LeaseChange::Gained(1)]);
+        let mut two = leases(&broker, "two").await;
+        assert_eq!(two.tick().await, [], "nothing is free yet");
+        assert_eq!(one.tick().await, [LeaseChange::Surplus(1)]);
+        // Its lanes take longer to stop than the lease lasts.
+        tokio::time::advance(TTL * 2).await;
+        assert_eq!(two.tick().await, [LeaseChange::Gained(0), LeaseChange::Gained(1)]);
+        one.free(1).await;
+        one.free_all().await;
+        for group in [0, 1] {
+            assert_eq!(holder(&broker, group).await.as_deref(), Some("two"));
+        }
+        two.free_all().await;
+        assert_eq!(holder(&broker, 1).await, None, "its own it gives back");
+    }
 }
