@@ -12,11 +12,13 @@ use std::{
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, BrokerError, LogName, Position, ReadFrom, ReadOptions, Record};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     item::{AttemptNote, Item},
     lane::{Lane, Offer, Room},
+    lease::group_of,
 };
 use crate::{
     deliver::dead_letter::Edits,
@@ -25,6 +27,8 @@ use crate::{
 
 /// Positions kept in memory; the reader waits when there are more.
 const INDEX_MAX: usize = 1_000_000;
+/// How long nobody asks for what is due until it is removed.
+const ORPHANED_FOR: Duration = Duration::from_secs(60);
 /// Records fetched for one lane at one time.
 const FETCH_MAX: usize = 32;
 
@@ -48,61 +52,137 @@ pub struct DueRetry {
     pub edited: Option<Edits>,
 }
 
-/// Positions of due retries by the lane's key.
+/// Positions of due retries by the lane's key, of the groups that this process holds. The others are found again when their
+/// group comes here.
 #[derive(Default)]
 pub(super) struct DueIndex {
-    positions: Mutex<BTreeMap<String, BTreeSet<Position>>>,
+    groups: u32,
+    known: Mutex<Known>,
+    /// A group came: what is due for it lies behind the reader.
+    gained: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    held: BTreeSet<u32>,
+    /// Held, and not yet read from the beginning.
+    fresh: BTreeSet<u32>,
+    positions: BTreeMap<String, BTreeSet<Position>>,
+    /// Since when the city has no subscription for what is due.
+    orphans: BTreeMap<String, Instant>,
 }
 
 impl DueIndex {
-    fn positions(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<Position>>> {
-        self.positions.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn new(groups: u32) -> Self {
+        Self {
+            groups,
+            ..Self::default()
+        }
     }
 
-    fn add(&self, record: &Record) {
-        if let Some(key) = record.subject.strip_prefix("due.") {
-            self.positions()
-                .entry(key.to_owned())
-                .or_default()
-                .insert(record.position);
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps to these groups from now on.
+    pub(super) fn hold(&self, held: BTreeSet<u32>) {
+        let mut known = self.known();
+        let fresh: Vec<u32> = held.difference(&known.held).copied().collect();
+        known.fresh.retain(|group| held.contains(group));
+        known.fresh.extend(&fresh);
+        known
+            .positions
+            .retain(|key, _| held.contains(&group_of(key, self.groups)));
+        known.held = held;
+        drop(known);
+        if !fresh.is_empty() {
+            self.gained.notify_one();
+        }
+    }
+
+    /// The groups that are to be read from the beginning now.
+    fn freshly(&self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.known().fresh)
+    }
+
+    /// Takes a record in; one that was `passed` before only where its group is `fresh`.
+    fn add(&self, record: &Record, passed: bool, fresh: &BTreeSet<u32>) {
+        let Some(key) = record.subject.strip_prefix("due.") else {
+            return;
+        };
+        let group = group_of(key, self.groups);
+        let mut known = self.known();
+        if known.held.contains(&group) && (!passed || fresh.contains(&group)) {
+            let positions = known.positions.entry(key.to_owned()).or_default();
+            positions.insert(record.position);
         }
     }
 
     /// Whether something is due for this lane.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.positions().contains_key(key)
+        self.known().positions.contains_key(key)
     }
 
     /// The lanes for which something is due.
     pub(super) fn keys(&self) -> Vec<String> {
-        self.positions().keys().cloned().collect()
+        self.known().positions.keys().cloned().collect()
     }
 
     fn count(&self) -> usize {
-        self.positions().values().map(BTreeSet::len).sum()
+        self.known().positions.values().map(BTreeSet::len).sum()
     }
 
     fn first(&self, key: &str) -> Vec<Position> {
-        self.positions()
+        self.known()
+            .positions
             .get(key)
             .map(|set| set.iter().copied().take(FETCH_MAX).collect())
             .unwrap_or_default()
     }
 
     fn forget(&self, key: &str, position: Position) {
-        let mut positions = self.positions();
-        if let Some(set) = positions.get_mut(key) {
+        let mut known = self.known();
+        if let Some(set) = known.positions.get_mut(key) {
             set.remove(&position);
             if set.is_empty() {
-                positions.remove(key);
+                known.positions.remove(key);
             }
         }
     }
 
     /// Takes back what a lane had been given and leaves behind: the reader does not come by there again.
     pub(super) fn take_back(&self, key: &str, left: BTreeSet<Position>) {
-        if !left.is_empty() {
-            self.positions().entry(key.to_owned()).or_default().extend(left);
+        let mut known = self.known();
+        if !left.is_empty() && known.held.contains(&group_of(key, self.groups)) {
+            known.positions.entry(key.to_owned()).or_default().extend(left);
+        }
+    }
+
+    /// Removes what is due for subscriptions that the city has not had for a while: nobody takes it any more, and a later
+    /// subscription of the same name must not. Not at once, for a new subscription may be known elsewhere before it is here.
+    pub(super) async fn sweep(&self, broker: &dyn Broker, is_ordered: impl Fn(&str) -> bool) {
+        let keys: Vec<String> = self.keys().into_iter().filter(|key| !is_ordered(key)).collect();
+        let now = Instant::now();
+        let long_gone: Vec<String> = {
+            let orphans = &mut self.known().orphans;
+            orphans.retain(|key, _| keys.contains(key));
+            let mut long_gone = Vec::new();
+            for key in keys {
+                if *orphans.entry(key.clone()).or_insert(now) + ORPHANED_FOR <= now {
+                    long_gone.push(key);
+                }
+            }
+            long_gone
+        };
+        let Ok(log) = LogName::new(RETRY_LOG) else { return };
+        for key in long_gone {
+            for position in self.first(&key) {
+                if let Err(error) = broker.remove(&log, position).await {
+                    tracing::warn!(%error, "A retry for a subscription that is gone could not be removed yet.");
+                    return;
+                }
+                self.forget(&key, position);
+            }
         }
     }
 
@@ -213,21 +293,31 @@ pub(super) async fn run(broker: Arc<dyn Broker>, index: Arc<DueIndex>, stop: Can
         headers_only: true,
     };
     let Ok(name) = LogName::new(RETRY_LOG) else { return };
-    let mut stream = loop {
-        match broker.read(&name, options()).await {
-            Ok(stream) => break stream,
-            Err(error) => {
-                tracing::warn!(%error, "Due retries cannot be read yet.");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    };
+    let (mut passed, mut stream, mut fresh) = (0, None, BTreeSet::new());
     loop {
+        let Some(records) = &mut stream else {
+            fresh.extend(index.freshly());
+            match broker.read(&name, options()).await {
+                Ok(begun) => stream = Some(begun),
+                Err(error) => {
+                    tracing::warn!(%error, "Due retries cannot be read yet.");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            continue;
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            record = stream.next() => match record {
-                Some(record) => index.add(&record),
+            () = index.gained.notified() => stream = None,
+            record = records.next() => match record {
+                Some(record) => {
+                    index.add(&record, record.position <= passed, &fresh);
+                    if record.position > passed {
+                        passed = record.position;
+                        fresh.clear();
+                    }
+                }
                 None => return,
             },
         }
@@ -236,3 +326,6 @@ pub(super) async fn run(broker: Arc<dyn Broker>, index: Arc<DueIndex>, stop: Can
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

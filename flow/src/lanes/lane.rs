@@ -189,7 +189,7 @@ impl Lane {
     /// a time when the subscription did not ask for order.
     pub fn offer_due(&self, item: Item, due: Position) -> Offer {
         let mut state = self.state();
-        if state.due_open.contains(&due) {
+        if state.due_open.contains(&due) || state.due_done.contains(&due) {
             return Offer::Known;
         }
         if state.occupied() >= self.queue_max {

@@ -6,7 +6,11 @@
 //! wrote, so two processes can never both believe in one. A process that dies stops renewing, its cells run
 //! out, and the others, which look every third of the time to live, take what is free up to their fair share.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -99,6 +103,12 @@ impl Leases {
             return true;
         }
         self.held.contains_key(&group) && self.renewed.elapsed() < self.ttl
+    }
+
+    /// The groups that are ours, as far as is known.
+    #[must_use]
+    pub fn held(&self) -> BTreeSet<u32> {
+        self.held.keys().copied().collect()
     }
 
     /// Whether everything held is known to be ours. If not, the next renewal says.

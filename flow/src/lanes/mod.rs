@@ -145,6 +145,7 @@ impl Lanes {
         Ok(Arc::new(Self {
             ledger: Ledger::open(Arc::clone(&broker)).await?,
             readers: Arc::new(Semaphore::new(limits.catch_up_readers_max)),
+            due: Arc::new(DueIndex::new(limits.lease_groups)),
             broker,
             cities,
             dispatcher,
@@ -152,7 +153,6 @@ impl Lanes {
             routing: Arc::default(),
             working: Mutex::default(),
             feeds: Mutex::default(),
-            due: Arc::default(),
             replays: Arc::default(),
             leases: tokio::sync::Mutex::new(leases),
             member: holder.member.clone(),
@@ -208,6 +208,7 @@ impl Lanes {
                 _ = flush_tick.tick() => {
                     self.flush(false).await;
                     self.wake_for_due();
+                    self.sweep_due().await;
                     self.tend_replays().await;
                 }
             }
@@ -218,10 +219,14 @@ impl Lanes {
     }
 
     async fn tend_leases(&self) {
-        let changes = self.leases.lock().await.tick().await;
+        let (changes, held) = {
+            let mut leases = self.leases.lock().await;
+            (leases.tick().await, leases.held())
+        };
         if changes.is_empty() && self.complete.load(Ordering::Relaxed) {
             return;
         }
+        self.due.hold(held);
         for change in &changes {
             match change {
                 LeaseChange::Gained(_) => {}
@@ -261,6 +266,15 @@ impl Lanes {
                 working.lane.work.notify_waiters();
             }
         }
+    }
+
+    async fn sweep_due(&self) {
+        let Ok(city) = self.cities.current() else { return };
+        let is_ordered = |key: &str| {
+            let order = key.split_once('.').and_then(|(_, id)| city.order(id));
+            order.is_some_and(|order| order.key() == key)
+        };
+        self.due.sweep(&*self.broker, is_ordered).await;
     }
 
     /// Stops taking, lets deliveries under way end, writes all cursors, gives the leases back.

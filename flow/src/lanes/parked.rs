@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{
     Broker, BrokerError, CellWrite, Entry, LogName, Position, ReadFrom, ReadOptions, Record,
@@ -25,6 +25,8 @@ use crate::log::{self, Logged, PARKED_LOG};
 const STOPS: &str = "STOPS";
 /// Header of a record: log and position of the event, then source and key in base64.
 const PLACE: &str = "sb-parked";
+/// Records removed side by side.
+const REMOVED_SIDE_BY_SIDE: usize = 64;
 /// How long the broker may be silent while what is parked is read.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
@@ -226,6 +228,29 @@ pub(super) async fn load(broker: &dyn Broker, lane: &str, ordered: bool) -> Resu
     })
 }
 
+/// Forgets all that was parked of a subscription that is gone.
+///
+/// # Errors
+/// When the broker does not answer; some of it may be left then.
+pub(super) async fn forget(broker: &dyn Broker, lane: &str) -> Result<(), BrokerError> {
+    let cells = broker.cells(STOPS).await?;
+    if cells.get(lane).await?.is_none() {
+        return Ok(());
+    }
+    let log = LogName::new(PARKED_LOG)?;
+    let records = records(broker, lane).await?;
+    stream::iter(records)
+        .map(|(_, _, record)| broker.remove(&log, record))
+        .buffer_unordered(REMOVED_SIDE_BY_SIDE)
+        .try_collect::<()>()
+        .await?;
+    for stop in cells.list(&format!("{lane}.")).await? {
+        cells.write(CellWrite::delete(stop.key)).await?;
+    }
+    cells.write(CellWrite::delete(lane)).await?;
+    Ok(())
+}
+
 /// All records of a subscription. Where they end is marked by a record of our own: behind it nobody of an earlier life
 /// has written.
 async fn records(broker: &dyn Broker, lane: &str) -> Result<Vec<(Key, Position, Position)>, BrokerError> {
@@ -258,4 +283,36 @@ async fn records(broker: &dyn Broker, lane: &str) -> Result<Vec<(Key, Position, 
     }
     broker.remove(&log, mark).await?;
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use stadtbus_broker_memory::{MemoryBroker, Options};
+
+    use super::*;
+    use crate::{Limits, lanes::testing, log::own_log_specs};
+
+    #[tokio::test]
+    async fn what_was_parked_goes_with_its_subscription_and_no_other() {
+        let broker = MemoryBroker::new(Options::default());
+        for spec in own_log_specs(&Limits::default()).unwrap() {
+            broker.ensure_log(&spec).await.unwrap();
+        }
+        let log = LogName::new(PARKED_LOG).unwrap();
+        let key = Key::new(testing::log(), "urn:a", "k");
+        for lane in ["amt.amt-weg", "amt.amt-weg-2"] {
+            load(&broker, lane, true).await.unwrap();
+            for position in 1..=3 {
+                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"), 0);
+                broker.append(&log, parked).await.unwrap();
+            }
+            let stop = Stop::new(1, 7);
+            write_stop(&broker, lane, &key, Some(&stop)).await.unwrap();
+        }
+        forget(&broker, "amt.amt-weg").await.unwrap();
+        let gone = load(&broker, "amt.amt-weg", true).await.unwrap();
+        assert_eq!((gone.records.len(), gone.stops.len()), (0, 0));
+        let other = load(&broker, "amt.amt-weg-2", true).await.unwrap();
+        assert_eq!((other.records.len(), other.stops.len()), (3, 1));
+    }
 }

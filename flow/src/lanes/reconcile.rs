@@ -44,6 +44,7 @@ impl Lanes {
             .collect();
         for key in stale {
             self.stop_lane(&key, true).await;
+            self.forget_parked(&city, &key).await;
         }
         let pauses_changed = self.pauses_changed.load(Ordering::Relaxed);
         let mut fresh = Vec::new();
@@ -75,6 +76,18 @@ impl Lanes {
         }
         self.complete.store(complete, Ordering::Relaxed);
         self.followed.send_replace(city.digest.clone());
+    }
+
+    /// What was parked of a subscription that is gone ends with it; its lane has stopped, and nobody parks anything more. What
+    /// was scheduled for it is swept up when it is due.
+    async fn forget_parked(&self, city: &LiveCity, key: &str) {
+        let is_replay = key.matches('.').count() > 1;
+        if is_replay || city.orders.iter().any(|order| order.key() == key) {
+            return;
+        }
+        if let Err(error) = parked::forget(&*self.broker, key).await {
+            tracing::warn!(key, %error, "What was parked of a subscription that is gone is left over.");
+        }
     }
 
     /// The orders that are ours to carry out, and whether that is known for all of them.

@@ -244,4 +244,15 @@ async fn hook_10_a_receiver_consents_later() {
     posts.await.unwrap();
     let browser = world.bus.client("").get(&path).await.unwrap();
     assert_eq!(browser.status, 200, "by a browser as well: {}", browser.text());
+
+    // It ends with its subscription: a later one of the same name and target has none.
+    let file = "city/subscriptions/amt/amt-spaeter.yaml";
+    let text = std::fs::read_to_string(city.root().join(file)).unwrap();
+    city.remove(file);
+    world.apply(&city.path(), &[]).await.unwrap();
+    city.write(file, &text);
+    world.apply(&city.path(), &[]).await.unwrap();
+    publish(&sender(&world).await, &event("c-3", 3)).await;
+    let held = |step: &Value| step["code"] == json!("SB-3010");
+    step(&recipient(&world).await, "werk", "c-3", held).await;
 }

@@ -1,32 +1,23 @@
 //! Deliveries that a receiver can prove are the bus's (Standard Webhooks).
 
+use std::path::Path;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 use stadtbus_harness::{BusOptions, Receiver};
 
 use crate::city::{CityFolder, QUICK};
+use crate::subscriptions::{hook, id, ordered};
 use crate::support::{SOON, event, publish, recipient, sender, world_with};
 
 /// Over the API and the command line, over a restart, and for nobody else.
 #[tokio::test]
 async fn a_secret_is_told_once_and_signs_from_then_on() {
     let (receiver, keys) = (Receiver::start().await.unwrap(), tempfile::tempdir().unwrap());
-    let seal = keys.path().join("credentials.key");
-    std::fs::write(&seal, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
     let city = CityFolder::new();
     city.webhook("amt-hook", &receiver.url("/h"), QUICK);
     city.subscribe("amt-pull", "sink: {pull: {}}");
-    let mut world = world_with(
-        &city,
-        BusOptions {
-            env: vec![(
-                "STADTBUS_CREDENTIALS_KEY_FILE".to_owned(),
-                seal.display().to_string(),
-            )],
-            ..BusOptions::default()
-        },
-    )
-    .await;
+    let mut world = world_with(&city, keeping(keys.path())).await;
     let (sender, amt) = (sender(&world).await, recipient(&world).await);
     let path = "/v1/subscriptions/amt-hook/secret";
     assert_eq!(amt.get(path).await.unwrap().json()["signed"], json!(false));
@@ -119,4 +110,51 @@ async fn a_secret_is_told_once_and_signs_from_then_on() {
     let seen = receiver.wait_for("/h", 2, SOON).await.unwrap().remove(1);
     assert_eq!(seen.header("webhook-signature"), "");
     assert_ne!(seen.json(), Value::Null);
+}
+
+/// A bus that can keep secrets.
+fn keeping(dir: &Path) -> BusOptions {
+    let seal = dir.join("credentials.key");
+    std::fs::write(&seal, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+    BusOptions {
+        env: vec![(
+            "STADTBUS_CREDENTIALS_KEY_FILE".to_owned(),
+            seal.display().to_string(),
+        )],
+        ..BusOptions::default()
+    }
+}
+
+/// Whether its file or its order is taken away: a later subscription of the same name is another one.
+#[tokio::test]
+async fn a_secret_goes_with_its_subscription() {
+    let (receiver, keys) = (Receiver::start().await.unwrap(), tempfile::tempdir().unwrap());
+    let city = CityFolder::new();
+    let write = || city.webhook("amt-datei", &receiver.url("/h"), QUICK);
+    write();
+    let world = world_with(&city, keeping(keys.path())).await;
+    let amt = recipient(&world).await;
+    let id = id(&ordered(&amt, &hook(&receiver.url("/h"))).await).to_owned();
+    let path = |id: &str| format!("/v1/subscriptions/{id}/secret");
+    for id in ["amt-datei", id.as_str()] {
+        amt.post(&path(id), &json!({}))
+            .await
+            .unwrap()
+            .expect(200)
+            .unwrap();
+    }
+    city.remove("city/subscriptions/amt/amt-datei.yaml");
+    world.apply(&city.path(), &[]).await.unwrap();
+    let kept = amt.get(&path(&id)).await.unwrap().expect(200).unwrap().json();
+    assert_eq!(kept["signed"], json!(true), "the other one stays");
+    write();
+    world.apply(&city.path(), &[]).await.unwrap();
+    let standing = amt
+        .get(&path("amt-datei"))
+        .await
+        .unwrap()
+        .expect(200)
+        .unwrap()
+        .json();
+    assert_eq!(standing["signed"], json!(false), "{standing}");
 }

@@ -30,7 +30,7 @@ pub(crate) fn with(mut order: Value, pointer: &str, value: Value) -> Value {
     order
 }
 
-fn hook(url: &str) -> Value {
+pub(crate) fn hook(url: &str) -> Value {
     with(with(order(), "/protocol", json!("HTTP")), "/sink", json!(url))
 }
 

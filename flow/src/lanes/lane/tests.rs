@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::lanes::testing;
+use crate::{deliver::outcome::Outcome as Answer, lanes::testing};
 
 #[tokio::test(start_paused = true)]
 async fn a_breaker_whose_time_is_up_waits_for_what_is_due() {
