@@ -8,12 +8,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::finding::Text;
 use crate::reader::Reader;
 use crate::rules;
 use crate::yaml::{Kind, Node};
+
+/// How long the certificates of a zone may be, in bytes.
+const CA_BYTES_MAX: usize = 64 << 10;
+const FIELDS: &[&str] = &["zone", "cidr", "ports", "plaintext", "ca", "owner", "reason"];
+const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
+const CERTIFICATE_ENDS: &str = "-----END CERTIFICATE-----";
 
 /// A network that webhooks may reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +35,10 @@ pub struct Zone {
     /// Whether `http://` is allowed there.
     #[serde(default)]
     pub plaintext: bool,
+    /// Certificates in PEM of the authorities that receivers in it have theirs from, trusted there beside the public ones and
+    /// nowhere else. In a folder: the file they are in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
     /// Who answers for it.
     pub owner: String,
     /// Why it exists.
@@ -156,7 +167,7 @@ as_text!(Cidr);
 as_text!(PortRange);
 
 pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Zone> {
-    let fields = reader.fields(node, &["zone", "cidr", "ports", "plaintext", "owner", "reason"])?;
+    let fields = reader.fields(node, FIELDS)?;
     let zone = fields.required("zone", Reader::text);
     let cidr = fields.required("cidr", |r, n| r.parsed(n, rules::NETWORK, str::parse::<Cidr>));
     let ports = fields.required("ports", |r, n| {
@@ -173,6 +184,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Zone> {
         Some(ports)
     });
     let plaintext = fields.or("plaintext", false, Reader::boolean);
+    let ca = fields.optional("ca", Reader::text);
     let owner = fields.required("owner", Reader::text);
     let reason = fields.required("reason", Reader::text);
     Some(Zone {
@@ -180,9 +192,41 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Zone> {
         cidr: cidr?,
         ports: ports?,
         plaintext: plaintext?,
+        ca: ca?,
         owner: owner?,
         reason: reason?,
     })
+}
+
+/// Whether this can be the certificates of a zone. It is part of the city document, which everybody who operates the bus
+/// reads: a private key that was put beside them by mistake must not get there.
+pub(crate) fn check_ca(pem: &str) -> Result<(), Text> {
+    let rule = |de: &'static str, en: &'static str| Err(Text::new(de, en));
+    if pem.len() > CA_BYTES_MAX {
+        return rule(
+            "Die Datei ist größer als 64 KiB.",
+            "the file is larger than 64 KiB",
+        );
+    }
+    if pem.contains("PRIVATE KEY") {
+        return rule(
+            "Hier steht ein privater Schlüssel; er gehört nicht in den Ordner der Stadt.",
+            "this holds a private key, which does not belong into the city's folder",
+        );
+    }
+    let mut blocks = pem.split(CERTIFICATE_BEGINS).skip(1).peekable();
+    let is_whole = |block: &str| {
+        let base64 = block.split_once(CERTIFICATE_ENDS).map(|(inner, _)| inner);
+        let joined = base64.map(|inner| inner.split_whitespace().collect::<String>());
+        joined.is_some_and(|inner| !inner.is_empty() && STANDARD.decode(inner).is_ok())
+    };
+    if blocks.peek().is_none() || !blocks.all(is_whole) {
+        return rule(
+            "Erwartet werden Zertifikate in PEM.",
+            "certificates in PEM are expected",
+        );
+    }
+    Ok(())
 }
 
 fn read_ports(reader: &Reader, node: &Node) -> Option<PortRange> {
@@ -220,6 +264,27 @@ mod tests {
                 inside,
                 "{cidr} {address}"
             );
+        }
+    }
+
+    #[test]
+    fn certificates_of_a_zone_are_whole_and_nothing_else() {
+        let certificate = format!("{CERTIFICATE_BEGINS}\nMIIB\nAQID\n{CERTIFICATE_ENDS}\n");
+        for (pem, good) in [
+            (certificate.clone(), true),
+            (format!("# SWK\n{certificate}{certificate}"), true),
+            (String::new(), false),
+            ("SWK".to_owned(), false),
+            (certificate.replace("AQID", "A?ID"), false),
+            (certificate.replace(CERTIFICATE_ENDS, ""), false),
+            (format!("{CERTIFICATE_BEGINS}\n{CERTIFICATE_ENDS}\n"), false),
+            (
+                format!("{certificate}-----BEGIN PRIVATE KEY-----\nAQID\n-----END PRIVATE KEY-----"),
+                false,
+            ),
+            (certificate.repeat(2_000), false),
+        ] {
+            assert_eq!(check_ca(&pem).is_ok(), good, "{pem:.60}");
         }
     }
 

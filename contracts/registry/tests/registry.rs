@@ -46,6 +46,16 @@ fn verdict(registry: &Registry, event: &Event) -> (String, String) {
     }
 }
 
+/// The city document stands for itself: no process of the bus has the folder.
+#[test]
+fn certificates_of_a_zone_come_with_the_city() {
+    let city = city();
+    let ca = city.zones[0].ca.as_deref().unwrap_or_default();
+    assert!(ca.starts_with("-----BEGIN CERTIFICATE-----"), "{ca}");
+    let again: City = serde_json::from_value(serde_json::to_value(&city).unwrap()).unwrap();
+    assert_eq!(again.zones, city.zones);
+}
+
 #[test]
 fn judges_data_by_the_schema() {
     let registry = Registry::compile(city()).unwrap();

@@ -32,9 +32,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use rustls::ClientConfig;
 use stadtbus_contracts::{Zone, reach::Malformed};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -148,12 +146,11 @@ pub struct Answer {
     pub headers: HeaderMap,
 }
 
-type HttpClient = Client<HttpsConnector<Connector>, Full<Bytes>>;
+type HttpClient = Client<Connector, Full<Bytes>>;
 
 /// The door. One for the whole process.
 pub struct Egress {
     connector: Connector,
-    tls: ClientConfig,
     extra_roots_pem: Option<String>,
     idle_connections_max: usize,
     idle: Duration,
@@ -188,7 +185,7 @@ impl Egress {
         resolver: Arc<dyn Resolve>,
         dialer: Arc<dyn Dial>,
     ) -> Result<Self, EgressError> {
-        let tls = tls::config(&[config.extra_roots_pem.as_deref()], None)?;
+        let trust = tls::Trust::new(&[config.extra_roots_pem.as_deref()], None)?;
         let policy = Policy {
             zones: config.zones,
             own: config.own,
@@ -197,13 +194,13 @@ impl Egress {
             policy: Arc::new(ArcSwap::from_pointee(policy)),
             resolver,
             dialer,
+            trust,
         };
         let idle = Duration::from_millis(config.idle_ms_max);
-        let client = tls::client(&connector, &tls, config.idle_connections_max, idle);
+        let client = tls::client(connector.clone(), config.idle_connections_max, idle);
         let client = ArcSwap::from_pointee(client);
         Ok(Self {
             connector,
-            tls,
             extra_roots_pem: config.extra_roots_pem,
             idle_connections_max: config.idle_connections_max,
             idle,
@@ -222,7 +219,7 @@ impl Egress {
             zones,
             ..Policy::clone(&old)
         }));
-        let client = tls::client(&self.connector, &self.tls, self.idle_connections_max, self.idle);
+        let client = tls::client(self.connector.clone(), self.idle_connections_max, self.idle);
         self.client.store(Arc::new(client));
         self.bounds.fetch_add(1, Ordering::AcqRel);
     }
@@ -233,15 +230,20 @@ impl Egress {
             return Ok(self.client.load_full());
         };
         identity.client(self.bounds.load(Ordering::Acquire), |identity| {
-            let roots = [self.extra_roots_pem.as_deref(), identity.authority()];
-            let tls = tls::config(&roots, Some(identity))?;
-            Ok(tls::client(
-                &self.connector,
-                &tls,
-                self.idle_connections_max,
-                self.idle,
-            ))
+            let connector = Connector {
+                trust: identity.trust(self.extra_roots_pem.as_deref())?,
+                ..self.connector.clone()
+            };
+            Ok(tls::client(connector, self.idle_connections_max, self.idle))
         })
+    }
+
+    /// Whether these zones can be in force; the name of the first that cannot, for its certificates are none.
+    ///
+    /// # Errors
+    /// That name.
+    pub fn check_zones(zones: &[Zone]) -> Result<(), &str> {
+        tls::unusable(zones).map_or(Ok(()), |zone| Err(&zone.zone))
     }
 
     /// Whether a target could be delivered to at this moment: what each connection asks, for the moment a subscription

@@ -228,6 +228,7 @@ pub(super) fn zone(cidr: &str, ports: &str, plaintext: bool) -> Zone {
         cidr: cidr.parse().unwrap(),
         ports: vec![ports.parse().unwrap()],
         plaintext,
+        ca: None,
         owner: "test".into(),
         reason: "test".into(),
     }

@@ -9,7 +9,12 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stadtbus_contracts::{City, Sink, Subscription};
-use stadtbus_flow::{Refusal, authenticate::Scope, city::Proposal, deliver::egress::EgressError};
+use stadtbus_flow::{
+    Refusal,
+    authenticate::Scope,
+    city::Proposal,
+    deliver::egress::{Egress, EgressError},
+};
 
 use utoipa::{
     ToSchema,
@@ -269,6 +274,12 @@ pub(super) async fn deploy(
 /// Targets that are new in this city are looked up and judged as each delivery to them will be. Those that were there
 /// before are not: whoever runs their name servers must not be able to stop a change of the city.
 async fn within_reach(bus: &Bus, city: &City) -> Result<(), Refusal> {
+    Egress::check_zones(&city.zones).map_err(|zone| {
+        Refusal::new(
+            "SB-5005",
+            format!("The certificates of the zone {zone} cannot be used."),
+        )
+    })?;
     let mut judged = stream::iter(new_targets(bus, city))
         .map(|(subscription, url)| async move {
             let verdict = bus.egress.check(&url, Some(&city.zones)).await;

@@ -65,7 +65,7 @@ const TECHNOLOGIES: &[(&str, &[&str])] = &[
     // What ships reads the one Avro schema it needs by itself; the library is a witness in tests.
     ("apache-avro", &[]),
     // The bus calls out through one door; the command line has its own client for its own server.
-    ("hyper-rustls", &["stadtbus-flow", "stadtbus"]),
+    ("hyper-rustls", &["stadtbus"]),
     ("axum", &["stadtbus-server"]),
     ("utoipa", &["stadtbus-server"]),
     ("utoipa-axum", &["stadtbus-server"]),
@@ -113,7 +113,12 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "hyper_rustls",
-        &["flow/src/deliver/egress", "cli/src/client"],
+        &["cli/src/client"],
+        "outbound TLS is set up where connections are opened",
+    ),
+    (
+        "tokio_rustls::TlsConnector",
+        &["flow/src/deliver/egress"],
         "outbound TLS is set up where connections are opened",
     ),
     (

@@ -47,6 +47,23 @@ pub(super) fn read(files: &Files) -> Head {
         head.zones = zones.unwrap_or_default();
     }
     head.findings = reader.into_findings();
+    for zone in &mut head.zones {
+        if let Err(finding) = read_ca(files, zone) {
+            head.findings.push(finding);
+        }
+    }
     head.place = Some((file, node));
     head
+}
+
+/// The certificates themselves in the place of the file that a zone names.
+fn read_ca(files: &Files, zone: &mut Zone) -> Result<(), Finding> {
+    let Some(named) = zone.ca.take() else {
+        return Ok(());
+    };
+    let path = files.folder(&named);
+    let text = files::read_text(&path)?;
+    zone::check_ca(&text).map_err(|rule| Finding::error("SB-5005", shown(&path), rule))?;
+    zone.ca = Some(text);
+    Ok(())
 }

@@ -6,6 +6,7 @@ fn zone(cidr: &str, ports: &str, plaintext: bool) -> Zone {
         cidr: cidr.parse().unwrap(),
         ports: vec![ports.parse().unwrap()],
         plaintext,
+        ca: None,
         owner: "test".into(),
         reason: "test".into(),
     }

@@ -17,7 +17,9 @@ use hyper_util::{
     client::legacy::connect::{Connected, Connection},
     rt::TokioIo,
 };
+use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
 use tower::Service;
 
 use stadtbus_contracts::reach::{Denied, Endpoint, Host, Reach};
@@ -26,6 +28,7 @@ use super::{
     dial::{Dial, Wire},
     policy::Policy,
     resolve::{ADDRESSES_MAX, Resolve},
+    tls::Trust,
 };
 
 /// How long one address may take to accept. Shorter than most timeouts, so that the next address gets its chance.
@@ -49,6 +52,12 @@ pub(super) enum ConnectError {
     TimedOut,
     #[error("there is no way to it")]
     Unreachable,
+    /// The TLS under the connection.
+    #[error("there is no TLS with it")]
+    Tls(#[source] io::Error),
+    /// The certificates of its zone cannot be used.
+    #[error("the certificates of its zone cannot be used")]
+    Trust,
 }
 
 /// Makes connections under the policy of the moment.
@@ -57,6 +66,7 @@ pub(super) struct Connector {
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) dialer: Arc<dyn Dial>,
+    pub(super) trust: Trust,
 }
 
 impl Connector {
@@ -98,7 +108,7 @@ impl Connector {
             .take(ADDRESSES_TRIED_MAX)
         {
             match timeout(CONNECT_TIMEOUT, self.dialer.dial(address)).await {
-                Ok(Ok(wire)) => return Ok(Stream::new(wire)),
+                Ok(Ok(wire)) => return self.secured(&endpoint, &policy, address, wire).await,
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     last = ConnectError::Refused
                 }
@@ -107,6 +117,33 @@ impl Connector {
             }
         }
         Err(last)
+    }
+
+    /// The connection as the endpoint wants it. Whom to trust is a matter of the address it goes to.
+    async fn secured(
+        &self,
+        endpoint: &Endpoint,
+        policy: &Policy,
+        address: SocketAddr,
+        wire: Box<dyn Wire>,
+    ) -> Result<Stream, ConnectError> {
+        if endpoint.is_plaintext() {
+            return Ok(Stream::new(wire));
+        }
+        let config = self
+            .trust
+            .towards(policy.authorities(address))
+            .map_err(|_| ConnectError::Trust)?;
+        let name = match endpoint.host() {
+            Host::Address(address) => ServerName::from(*address),
+            Host::Name(name) => {
+                ServerName::try_from(name.to_string()).map_err(|_| ConnectError::Unreachable)?
+            }
+        };
+        let secured = TlsConnector::from(config).connect(name, wire).await;
+        secured
+            .map(|wire| Stream::new(Box::new(wire)))
+            .map_err(ConnectError::Tls)
     }
 }
 

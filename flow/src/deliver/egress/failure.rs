@@ -32,8 +32,10 @@ enum Cause<'a> {
 }
 
 fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Cause<'a> {
-    if let Some(error) = error.downcast_ref::<ConnectError>() {
-        return Cause::Connect(error);
+    match error.downcast_ref::<ConnectError>() {
+        Some(ConnectError::Tls(inner)) => return cause(inner),
+        Some(error) => return Cause::Connect(error),
+        None => {}
     }
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Cause::Tls(error);
@@ -80,5 +82,7 @@ pub(super) fn connect_failure(error: &ConnectError, within: Duration) -> EgressE
         ConnectError::Refused => EgressError::Unreachable("it refuses the connection"),
         ConnectError::TimedOut => EgressError::TimedOut(within.min(CONNECT_TIMEOUT).as_millis()),
         ConnectError::Unreachable => EgressError::Unreachable("there is no way to it"),
+        ConnectError::Tls(_) => EgressError::Unreachable("it speaks no TLS the bus understands"),
+        ConnectError::Trust => EgressError::Unreachable("the certificates of its zone cannot be used"),
     }
 }

@@ -16,6 +16,13 @@ impl Policy {
         self.reach_in(&self.zones)
     }
 
+    /// Of the zones that an address is in.
+    pub(super) fn authorities(&self, address: SocketAddr) -> impl Iterator<Item = &str> {
+        let (ip, port) = (address.ip(), address.port());
+        let zones = self.zones.iter().filter(move |zone| zone.contains(ip, port));
+        zones.filter_map(|zone| zone.ca.as_deref())
+    }
+
     /// As it would be with other zones.
     pub(super) fn reach_in<'a>(&'a self, zones: &'a [Zone]) -> Reach<'a> {
         Reach {

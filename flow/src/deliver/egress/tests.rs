@@ -11,6 +11,7 @@ use crate::deliver::testing::{Act, Names, Receiver, door, loopback, zone};
 
 mod agreement;
 mod mutual;
+mod trusted;
 
 const SOON: Duration = Duration::from_secs(10);
 

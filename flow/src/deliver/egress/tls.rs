@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use http_body_util::Full;
-use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -13,16 +12,22 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use stadtbus_contracts::Zone;
 
 use super::{ANSWER_HEAD_BYTES_MAX, EgressError, HttpClient, connect::Connector};
 
 /// A certificate by which the bus shows itself to a receiver (mutual TLS). Its `Debug` shows nothing of it.
 pub struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    shown: Arc<Shown>,
     authority: Option<String>,
     /// Connections made with it, and under which bounds.
     client: ArcSwapOption<(u64, Arc<HttpClient>)>,
+}
+
+/// What is shown.
+pub(super) struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
 }
 
 impl fmt::Debug for Identity {
@@ -44,13 +49,12 @@ impl Identity {
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
             .map_err(|_| EgressError::Identity("the private key is not PEM"))?;
         let identity = Self {
-            chain,
-            key,
+            shown: Arc::new(Shown { chain, key }),
             authority: authority.map(str::to_owned),
             client: ArcSwapOption::empty(),
         };
         // What does not fit together is found now, and not at the first delivery.
-        config(&[identity.authority.as_deref()], Some(&identity))?;
+        identity.trust(None)?;
         Ok(identity)
     }
 
@@ -68,51 +72,97 @@ impl Identity {
         Ok(client)
     }
 
-    pub(super) fn authority(&self) -> Option<&str> {
-        self.authority.as_deref()
+    /// Its authority is trusted, too.
+    pub(super) fn trust(&self, extra_roots_pem: Option<&str>) -> Result<Trust, EgressError> {
+        let roots = [extra_roots_pem, self.authority.as_deref()];
+        Trust::new(&roots, Some(Arc::clone(&self.shown)))
     }
 }
 
-/// Public authorities, and others in PEM; and what the bus shows.
-pub(super) fn config(
-    extra_roots_pem: &[Option<&str>],
-    identity: Option<&Identity>,
-) -> Result<ClientConfig, EgressError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    for pem in extra_roots_pem.iter().copied().flatten() {
-        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-            roots
-                .add(certificate.map_err(|_| EgressError::Roots)?)
-                .map_err(|_| EgressError::Roots)?;
+/// Whom a client trusts, and as whom it shows itself.
+#[derive(Clone)]
+pub(super) struct Trust {
+    roots: Arc<RootCertStore>,
+    shown: Option<Arc<Shown>>,
+    /// Where no zone says more.
+    everywhere: Arc<ClientConfig>,
+}
+
+impl Trust {
+    /// Public authorities, and others in PEM; and what is shown.
+    pub(super) fn new(
+        extra_roots_pem: &[Option<&str>],
+        shown: Option<Arc<Shown>>,
+    ) -> Result<Self, EgressError> {
+        let mut roots = RootCertStore {
+            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+        };
+        for pem in extra_roots_pem.iter().copied().flatten() {
+            add(&mut roots, pem)?;
         }
+        let roots = Arc::new(roots);
+        let everywhere = Arc::new(config(Arc::clone(&roots), shown.as_deref())?);
+        Ok(Self {
+            roots,
+            shown,
+            everywhere,
+        })
     }
+
+    /// On the way to an address whose zones have these authorities: a receiver elsewhere that shows a certificate of theirs
+    /// is not who it says.
+    pub(super) fn towards<'a>(
+        &self,
+        authorities: impl Iterator<Item = &'a str>,
+    ) -> Result<Arc<ClientConfig>, EgressError> {
+        let mut authorities = authorities.peekable();
+        if authorities.peek().is_none() {
+            return Ok(Arc::clone(&self.everywhere));
+        }
+        let mut roots = RootCertStore::clone(&self.roots);
+        for pem in authorities {
+            add(&mut roots, pem)?;
+        }
+        config(Arc::new(roots), self.shown.as_deref()).map(Arc::new)
+    }
+}
+
+/// Whether the certificates of these zones can be used; the first zone whose cannot.
+pub(super) fn unusable(zones: &[Zone]) -> Option<&Zone> {
+    zones.iter().find(|zone| {
+        let ca = zone.ca.as_deref();
+        ca.is_some_and(|pem| !matches!(add(&mut RootCertStore::empty(), pem), Ok(1..)))
+    })
+}
+
+/// How many were added.
+fn add(roots: &mut RootCertStore, pem: &str) -> Result<usize, EgressError> {
+    let mut count = 0;
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        roots
+            .add(certificate.map_err(|_| EgressError::Roots)?)
+            .map_err(|_| EgressError::Roots)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn config(roots: Arc<RootCertStore>, shown: Option<&Shown>) -> Result<ClientConfig, EgressError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| EgressError::Roots)?
         .with_root_certificates(roots);
-    match identity {
+    match shown {
         None => Ok(config.with_no_client_auth()),
-        Some(identity) => config
-            .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
+        Some(shown) => config
+            .with_client_auth_cert(shown.chain.clone(), shown.key.clone_key())
             .map_err(|_| EgressError::Identity("certificate and private key do not fit together")),
     }
 }
 
 /// A client with an empty pool. It follows no redirect and asks no proxy, for it has neither.
-pub(super) fn client(
-    connector: &Connector,
-    tls: &ClientConfig,
-    idle_max: usize,
-    idle: Duration,
-) -> HttpClient {
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls.clone())
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector.clone());
+pub(super) fn client(connector: Connector, idle_max: usize, idle: Duration) -> HttpClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
@@ -121,5 +171,5 @@ pub(super) fn client(
         .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
         .retry_canceled_requests(true)
         .set_host(true)
-        .build::<_, Full<bytes::Bytes>>(https)
+        .build::<_, Full<bytes::Bytes>>(connector)
 }

@@ -78,7 +78,7 @@ pub(super) fn city() -> Value {
             "partner": "werk", "name": "lesen", "version": "1.0.0", "role": "decode", "consumes": ["de.probe.offen.v1"],
             "produces": ["de.probe.offen.v1"], "tables": ["orte"], "digest": "0".repeat(64), "manifest": "plugin: lesen\n",
         }],
-        "zones": [{"zone": "netz", "cidr": "10.0.0.0/8", "ports": ["443", "8000-8100"], "plaintext": true, "owner": "it", "reason": "Prüfung"}],
+        "zones": [{"zone": "netz", "cidr": "10.0.0.0/8", "ports": ["443", "8000-8100"], "plaintext": true, "ca": "-----BEGIN CERTIFICATE-----", "owner": "it", "reason": "Prüfung"}],
     })
 }
 
