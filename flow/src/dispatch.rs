@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use stadtbus_broker::Broker;
 use stadtbus_event::Event;
 
@@ -16,7 +15,7 @@ use crate::{
     city::LiveCity,
     deliver::{
         outcome::Outcome as Answer,
-        webhook::{Attempt, Turn, Webhook, WebhookTarget},
+        webhook::{Attempt, Foreign, Turn, Webhook, WebhookTarget},
     },
     facts::{Facts, Span, SpanKind},
     lanes::{Item, Lane, Outcome},
@@ -38,7 +37,7 @@ pub use park::Decided;
 /// What is handed to a receiver.
 enum Parcel {
     Event(Arc<Event>),
-    Foreign { content_type: String, body: Bytes },
+    Foreign(Foreign),
 }
 
 /// Half two of the flow: what every lane needs to carry its events.
@@ -167,16 +166,9 @@ impl Dispatcher {
                     .attempt(target, event, &delivery, item.attempts, traceparent.as_deref())
                     .await
             }
-            Parcel::Foreign { content_type, body } => {
+            Parcel::Foreign(foreign) => {
                 self.webhook
-                    .attempt_raw(
-                        target,
-                        content_type,
-                        body.clone(),
-                        &delivery,
-                        item.attempts,
-                        traceparent.as_deref(),
-                    )
+                    .attempt_raw(target, foreign, &delivery, item.attempts, traceparent.as_deref())
                     .await
             }
         }
@@ -200,7 +192,7 @@ impl Dispatcher {
                 item.logged = Arc::new(made);
                 lane.ready(item);
             }
-            Ok(Made::Parcel(Parcel::Foreign { .. })) => {
+            Ok(Made::Parcel(Parcel::Foreign(_))) => {
                 let error = TransformError::new("SB-4107", "Foreign bytes can be delivered by webhook only.");
                 self.transform_failed(lane, item, error).await;
             }
@@ -240,9 +232,15 @@ impl Dispatcher {
             .result
         {
             Transformed::Dropped { code, reason } => Ok(Made::Nothing { code, reason }),
-            Transformed::Encoded { content_type, body } => {
-                Ok(Made::Parcel(Parcel::Foreign { content_type, body }))
-            }
+            Transformed::Encoded {
+                content_type,
+                headers,
+                body,
+            } => Ok(Made::Parcel(Parcel::Foreign(Foreign {
+                content_type,
+                headers,
+                body,
+            }))),
             Transformed::Drafts(drafts) => {
                 let mut drafts = drafts.into_iter();
                 let (Some(draft), None) = (drafts.next(), drafts.next()) else {

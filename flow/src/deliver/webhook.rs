@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+    header::{AUTHORIZATION, USER_AGENT},
 };
 use stadtbus_contracts::{Delivery, Handshake, Mode};
 use stadtbus_event::{Event, http_binding};
@@ -34,7 +34,7 @@ mod signed;
 #[cfg(test)]
 mod tests;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Foreign};
 pub use handshake::{REQUEST_RATE_PER_MINUTE, Turn};
 pub use headers::{CUSTOM_HEADER_BYTES_MAX, CUSTOM_HEADERS_MAX};
 
@@ -270,24 +270,23 @@ impl Webhook {
     pub async fn attempt_raw(
         &self,
         target: &WebhookTarget,
-        content_type: &str,
-        body: Bytes,
+        foreign: &Foreign,
         delivery_id: &str,
         attempt: u32,
         traceparent: Option<&str>,
     ) -> Attempt {
-        let Ok(content_type) = HeaderValue::from_str(content_type) else {
-            let detail = "The plugin's content type cannot stand in a header.".to_owned();
-            return Attempt::unsaid(Outcome::Refused {
-                code: "SB-4107",
-                detail,
-            });
+        let made = match headers::of_plugin(foreign) {
+            Ok(made) => made,
+            Err(detail) => {
+                let code = "SB-4107";
+                return Attempt::unsaid(Outcome::Refused { code, detail });
+            }
         };
         let message = || {
-            let mut headers = HeaderMap::with_capacity(8);
-            headers.insert(CONTENT_TYPE, content_type.clone());
+            let mut headers = made.clone();
+            // Whoever ordered the subscription has the last word.
             add_own(&mut headers, target, delivery_id, attempt, traceparent);
-            (headers, body.clone())
+            (headers, foreign.body.clone())
         };
         self.post(target, message).await
     }

@@ -67,6 +67,8 @@ pub enum Transformed {
     Encoded {
         /// Media type of the body.
         content_type: String,
+        /// More header fields.
+        headers: Vec<(String, String)>,
         /// The body.
         body: Bytes,
     },
@@ -186,8 +188,14 @@ fn step(answer: Result<Answer, Failure>) -> Result<Step, TransformError> {
     let result = match answer.verdict {
         Verdict::Events(drafts) => Transformed::Drafts(drafts),
         Verdict::Encoded {
-            content_type, body, ..
-        } => Transformed::Encoded { content_type, body },
+            content_type,
+            headers,
+            body,
+        } => Transformed::Encoded {
+            content_type,
+            headers,
+            body,
+        },
         Verdict::Drop(reason) => Transformed::Dropped {
             code: reason.code,
             reason: reason.text,

@@ -1,6 +1,19 @@
-//! What is kept of one attempt.
+//! What one attempt carries where it is no event, and what is kept of it.
+
+use bytes::Bytes;
 
 use crate::deliver::outcome::Outcome;
+
+/// Foreign bytes for a receiver, as an encoding plugin made them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Media type of the body.
+    pub content_type: String,
+    /// More header fields.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
 
 /// One attempt with everything worth keeping.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
-//! Header fields that a subscription may add, and those that it may not.
+//! Header fields that a subscription or a plugin may add, and those that they may not.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 
+use super::Foreign;
 use crate::deliver::egress::EgressError;
 
 /// The most header fields a subscription may add.
@@ -66,4 +67,26 @@ pub(super) fn custom(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
         .map_err(|_| EgressError::Target("a header field's value has a line break or control character"))?;
     value.set_sensitive(true);
     Ok((name, value))
+}
+
+/// Credentials are the subscription's to give, and cookies the receiver's.
+const NOT_FOR_PLUGINS: &[&str] = &["authorization", "cookie"];
+
+/// The header of what a plugin made: like that of a subscription, without credentials.
+pub(super) fn of_plugin(foreign: &Foreign) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::with_capacity(8 + foreign.headers.len());
+    let content_type = HeaderValue::from_str(&foreign.content_type)
+        .map_err(|_| "The plugin's content type cannot stand in a header.".to_owned())?;
+    headers.insert(CONTENT_TYPE, content_type);
+    for (name, value) in &foreign.headers {
+        let (name, value) = custom(name, value).map_err(|error| match error {
+            EgressError::Target(why) => format!("What the plugin made cannot be sent: {why}."),
+            error => error.to_string(),
+        })?;
+        if NOT_FOR_PLUGINS.contains(&name.as_str()) {
+            return Err("What the plugin made cannot be sent: it sets a credential.".to_owned());
+        }
+        headers.append(name, value);
+    }
+    Ok(headers)
 }

@@ -73,8 +73,10 @@ async fn an_event_arrives_as_it_is_in_both_modes() {
     let outcome = webhook
         .attempt_raw(
             &target(&receiver, Mode::Binary, SOON),
-            "text/csv; charset=utf-8",
-            "a;b\n".into(),
+            &foreign(
+                "text/csv; charset=utf-8",
+                &[("x-kind", "stoerung"), ("Accept", "text/plain")],
+            ),
             ID,
             3,
             Some(TRACE),
@@ -96,6 +98,11 @@ async fn an_event_arrives_as_it_is_in_both_modes() {
     common(&seen[2], &receiver, "3");
     assert_eq!(seen[2].header("content-type"), Some("text/csv; charset=utf-8"));
     assert_eq!(seen[2].body, b"a;b\n");
+    assert_eq!(seen[2].header("accept"), Some("text/plain"));
+    assert!(
+        seen[2].header("x-kind").is_some(),
+        "what the plugin adds goes with it"
+    );
     assert_eq!(receiver.connections(), 1, "one connection for all");
 }
 
@@ -173,12 +180,45 @@ async fn a_plugin_cannot_write_headers_of_its_own() {
     let receiver = Receiver::start(|_| Act::status(200, "", "")).await;
     let target = target(&receiver, Mode::Structured, SOON);
     let webhook = Webhook::new(door());
-    let outcome = webhook
-        .attempt_raw(&target, "text/csv\r\nx-evil: 1", Bytes::new(), ID, 1, None)
+    for made in [
+        foreign("text/csv\r\nx-evil: 1", &[]),
+        foreign("text/csv", &[("x-a", "1\r\nx-evil: 1")]),
+        foreign("text/csv", &[("authorization", "Bearer x")]),
+        foreign("text/csv", &[("Cookie", "a=b")]),
+        foreign("text/csv", &[("connection", "close")]),
+        foreign("text/csv", &[("content-length", "1")]),
+        foreign("text/csv", &[("webhook-id", "1")]),
+        foreign("text/csv", &[("", "1")]),
+    ] {
+        let outcome = webhook.attempt_raw(&target, &made, ID, 1, None).await.outcome;
+        assert_eq!(outcome.code(), Some("SB-4107"), "{made:?}");
+        assert!(matches!(outcome, Outcome::Refused { .. }) && receiver.seen().is_empty());
+    }
+}
+
+/// Whoever ordered the subscription has the last word.
+#[tokio::test]
+async fn headers_of_a_subscription_go_before_those_of_a_plugin() {
+    let receiver = Receiver::start(|_| Act::status(200, "", "")).await;
+    let own = [("x-kind", "own"), ("authorization", "Bearer r")];
+    let target = WebhookTarget::build(&receiver.url(), Mode::Binary, SOON, &own).unwrap();
+    let made = foreign("text/csv", &[("x-kind", "plugin"), ("x-more", "1")]);
+    Webhook::new(door())
+        .attempt_raw(&target, &made, ID, 1, None)
         .await;
-    let outcome = outcome.outcome;
-    assert_eq!(outcome.code(), Some("SB-4107"));
-    assert!(matches!(outcome, Outcome::Refused { .. }) && receiver.seen().is_empty());
+    let seen = receiver.seen().remove(0);
+    assert_eq!(seen.header("x-kind"), Some("own"));
+    assert_eq!(seen.header("x-more"), Some("1"));
+    assert_eq!(seen.header("authorization"), Some("Bearer r"));
+}
+
+fn foreign(content_type: &str, headers: &[(&str, &str)]) -> Foreign {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Foreign {
+        content_type: content_type.to_owned(),
+        headers: headers.iter().map(owned).collect(),
+        body: "a;b\n".into(),
+    }
 }
 
 #[test]
