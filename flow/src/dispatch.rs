@@ -26,12 +26,14 @@ use crate::{
 mod breaker;
 mod dead_letters;
 mod derive;
+mod edit;
 mod held;
 mod notice;
 mod park;
 mod settle;
 
-pub use dead_letters::{Buried, DeadLetters, Edit, Head, Reason, Redrive, Redriven, Wanted};
+pub use dead_letters::{Buried, DeadLetters, Head, Reason, Redrive, Redriven, Wanted};
+pub use edit::Edit;
 pub use park::Decided;
 
 /// What is handed to a receiver.

@@ -235,14 +235,25 @@ async fn reasons(client: &Client, session: &Session, which: &Which) -> Outcome {
     Ok(Exit::Done)
 }
 
-async fn edit(client: &Client, session: &Session, position: u64, file: &str, reason: &str) -> Outcome {
+/// The body that puts the data of a file into an event.
+pub(super) fn edit_order(file: &str, reason: &str) -> Result<String, Failure> {
     let bytes = read(file)?;
     // The data goes on as it is written: its numbers are not this program's to spell.
     let data: Box<RawValue> = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::usage(say!("{file}: kein JSON: {error}", "{file}: not JSON: {error}")))?;
-    let body = format!("{{\"data\":{},\"reason\":{}}}", data.get(), json!(reason));
+    Ok(format!(
+        "{{\"data\":{},\"reason\":{}}}",
+        data.get(),
+        json!(reason)
+    ))
+}
+
+async fn edit(client: &Client, session: &Session, position: u64, file: &str, reason: &str) -> Outcome {
     let answer = client
-        .post_raw(&format!("/v1/dead-letters/{position}/edit"), body)
+        .post_raw(
+            &format!("/v1/dead-letters/{position}/edit"),
+            edit_order(file, reason)?,
+        )
         .await?;
     let head = session.shell.paint(Style::Good, t("ersetzt", "replaced"));
     session.shell.show(&answer, || {

@@ -1,16 +1,17 @@
 //! `stadtbus parked`: keys of a subscription that do not move on because one of their events failed, and what somebody
 //! decides about them.
 
-use std::path::PathBuf;
-
 use crate::client::segment;
-use crate::commands::send::text;
+use crate::commands::{dlq::edit_order, send::text};
 use crate::grammar::example;
 use crate::say;
 use crate::session::{Scope, Session, wait};
 use crate::ui::shell::table;
 use crate::ui::{Exit, Failure, Outcome, Style, t};
-use serde_json::{Value, json};
+use serde_json::Value;
+
+/// What a decision without anything else to say posts.
+const NOTHING: &str = "{}";
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -65,14 +66,16 @@ enum Verb {
     )]
     Bury(Named),
     #[command(
-        about = t("Das erste Ereignis berichtigen und fortsetzen", "Correct the first event and resume"),
-        after_help = example(&["stadtbus parked edit fb37-stromausfall 5f0c9a1b2c3d4e5f60718293 ereignis.json"])
+        about = t("Den Inhalt des ersten Ereignisses ersetzen und fortsetzen", "Replace the payload of the first event and resume"),
+        after_help = example(&["stadtbus parked edit fb37-stromausfall 5f0c9a1b2c3d4e5f60718293 daten.json --reason Einheitenfehler"])
     )]
     Edit {
         #[command(flatten)]
         named: Named,
-        #[arg(value_name = t("DATEI", "FILE"), help = t("Das berichtigte CloudEvent (JSON) mit derselben id, source und type", "The corrected CloudEvent (JSON) with the same id, source and type"))]
-        file: PathBuf,
+        #[arg(value_name = t("DATEI", "FILE"), help = t("Datei mit den neuen Daten (JSON), - für die Standardeingabe", "File with the new data (JSON), - for standard input"))]
+        file: String,
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, help = t("Warum; ohne Personenbezug", "Why; without personal data"))]
+        reason: String,
     },
 }
 
@@ -81,16 +84,13 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
     match args.verb {
         Verb::List { subscription } => list(session, &subscription),
         Verb::Show(named) => show(session, &named),
-        Verb::Resume(named) => decide(session, &named, "resume", &json!({})),
-        Verb::Skip(named) => decide(session, &named, "skip", &json!({})),
+        Verb::Resume(named) => decide(session, &named, "resume", NOTHING),
+        Verb::Skip(named) => decide(session, &named, "skip", NOTHING),
         Verb::Bury(named) => {
             agree(session, &named)?;
-            decide(session, &named, "bury", &json!({}))
+            decide(session, &named, "bury", NOTHING)
         }
-        Verb::Edit { named, file } => {
-            let event = read(&file)?;
-            decide(session, &named, "edit", &json!({ "event": event }))
-        }
+        Verb::Edit { named, file, reason } => decide(session, &named, "edit", &edit_order(&file, &reason)?),
     }
 }
 
@@ -128,10 +128,12 @@ fn show(session: &Session, named: &Named) -> Outcome {
     })
 }
 
-fn decide(session: &Session, named: &Named, verb: &str, body: &Value) -> Outcome {
+fn decide(session: &Session, named: &Named, verb: &str, body: &str) -> Outcome {
     let client = session.client(Scope::Operate)?;
     wait(async {
-        let answer = client.post(&path(named, &format!("/{verb}")), body).await?;
+        let answer = client
+            .post_raw(&path(named, &format!("/{verb}")), body.to_owned())
+            .await?;
         let word = match text(&answer, "change").as_str() {
             "resumed" => t("läuft wieder", "is running again").to_owned(),
             "skipped" => t("erstes Ereignis übersprungen", "first event skipped").to_owned(),
@@ -155,16 +157,6 @@ fn agree(session: &Session, named: &Named) -> Result<(), Failure> {
         "Give up all events of key {key} of {id}?"
     );
     session.shell.agree(&question, "stadtbus parked bury --yes …")
-}
-
-fn read(file: &PathBuf) -> Result<Value, Failure> {
-    let shown = file.display();
-    let broken = |why: String| {
-        Failure::usage(say!("{shown}: {why}", "{shown}: {why}"))
-            .hint("stadtbus parked show ID KEY --output json")
-    };
-    let bytes = std::fs::read(file).map_err(|error| broken(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))
 }
 
 fn path(named: &Named, call: &str) -> String {

@@ -13,7 +13,6 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use again::{Redrive, Redriven};
-pub use edit::Edit;
 use futures_util::{StreamExt, TryStreamExt, stream};
 pub use select::{Head, Wanted};
 use serde::Serialize;

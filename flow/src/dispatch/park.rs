@@ -1,12 +1,18 @@
 //! Parking: what a key that does not move on leaves behind is made durable, and comes back when it goes on.
 
-use stadtbus_broker::{BrokerError, LogName, Position};
-use stadtbus_event::Event;
+use stadtbus_broker::{BrokerError, Entry, LogName, Position};
 
-use super::Dispatcher;
+use super::{
+    Dispatcher,
+    edit::{Edit, edited},
+};
 use crate::{
     Refusal,
-    lanes::{Item, Key, Lane, Outcome, ParkedKey, Stop, Wanted, parked},
+    city::LiveCity,
+    lanes::{
+        Item, Lane, Outcome, ParkedKey, Stop, Wanted,
+        parked::{self, Parked},
+    },
     log::{Logged, PARKED_LOG},
     written::millis_now,
 };
@@ -32,12 +38,12 @@ impl Dispatcher {
         self.forget_stops(lane).await;
         self.move_crowd(lane).await;
         for wanted in lane.wanted() {
-            let logged = parked::fetch(&*self.broker, &wanted.key, wanted.position, wanted.record).await;
-            match logged {
-                Ok(Some(logged)) if wanted.is_buried() => {
-                    self.bury_parked(lane, &wanted, logged).await;
+            let fetched = parked::fetch(&*self.broker, &wanted.key, wanted.position, wanted.record).await;
+            match fetched {
+                Ok(Some(parked)) if wanted.is_buried() => {
+                    self.bury_parked(lane, &wanted, parked).await;
                 }
-                Ok(Some(logged)) => lane.fetched(wanted.item(logged)),
+                Ok(Some(parked)) => lane.fetched(wanted.item(parked)),
                 Ok(None) => {
                     tracing::error!(log = %wanted.key.log(), position = wanted.position, "A parked event is in no log any more; it ends.");
                     lane.lost(&wanted);
@@ -74,7 +80,7 @@ impl Dispatcher {
         let name = lane.order.key();
         let entries = crowd
             .iter()
-            .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged, 0)))
+            .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged)))
             .collect();
         let appended = self.broker.append_all(&log, entries).await;
         for (item, outcome) in crowd.into_iter().zip(appended) {
@@ -137,28 +143,24 @@ impl Dispatcher {
             .ok_or_else(|| BrokerError::Refused("an event without a key cannot be parked".to_owned()))?;
         let record = match item.parked {
             Some(record) => record,
-            None => self.park(lane, key, &item.logged, 0).await?,
+            None => {
+                self.park(parked::entry(&lane.order.key(), key, &item.logged))
+                    .await?
+            }
         };
         let stop = Stop::at(item, code, detail, millis_now(), until_ms);
         parked::write_stop(&*self.broker, &lane.order.key(), key, Some(&stop)).await?;
         Ok((record, stop))
     }
 
-    async fn park(
-        &self,
-        lane: &Lane,
-        key: &Key,
-        logged: &Logged,
-        edition: u64,
-    ) -> Result<Position, BrokerError> {
-        let entry = parked::entry(&lane.order.key(), key, logged, edition);
+    async fn park(&self, entry: Entry) -> Result<Position, BrokerError> {
         let appended = self.broker.append(&LogName::new(PARKED_LOG)?, entry).await?;
         Ok(appended.position)
     }
 
-    async fn bury_parked(&self, lane: &Lane, wanted: &Wanted, logged: Logged) {
+    async fn bury_parked(&self, lane: &Lane, wanted: &Wanted, parked: Parked) {
         let detail = "Its key was buried.".to_owned();
-        let item = wanted.item(logged);
+        let item = wanted.item(parked);
         match self.write_dead_letter(lane, &item, "SB-3023", &detail).await {
             Ok(()) => {
                 lane.weigh(&item);
@@ -179,7 +181,8 @@ impl Dispatcher {
         let (shown, key, places) = lane.parked_key(id, SHOWN_MAX).ok_or_else(unknown)?;
         let mut events = Vec::new();
         for (position, record) in places {
-            events.extend(parked::fetch(&*self.broker, &key, position, record).await?);
+            let parked = parked::fetch(&*self.broker, &key, position, record).await?;
+            events.extend(parked.map(|(logged, _)| logged));
         }
         Ok((shown, events))
     }
@@ -209,7 +212,7 @@ impl Dispatcher {
         let detail = format!("Its key was parked; it was skipped by {by}.");
         let fetched = parked::fetch(&*self.broker, &key, wanted.position, wanted.record).await;
         let item = match fetched {
-            Ok(Some(logged)) => wanted.item(logged),
+            Ok(Some(parked)) => wanted.item(parked),
             Ok(None) => {
                 lane.lost(&wanted);
                 return Err(Refusal::new("SB-1505", "The event is in no log any more."));
@@ -236,17 +239,15 @@ impl Dispatcher {
         })
     }
 
-    /// Puts another event in the place of a key's first one and lets the key go on.
+    /// Puts other data into a key's first event and lets the key go on.
     ///
     /// # Errors
-    /// `SB-2021`, `SB-2022` while that event is under way, `SB-2023` when it has another identity, `SB-15xx`.
-    pub async fn edit(&self, lane: &Lane, id: &str, event: Event) -> Result<Decided, Refusal> {
+    /// `SB-2021`, `SB-2022` while that event is under way, `SB-2071` when its data is no JSON, `SB-12xx` when the contract does
+    /// not allow it, `SB-15xx`.
+    pub async fn edit(&self, lane: &Lane, city: &LiveCity, id: &str, edit: Edit) -> Result<Decided, Refusal> {
         lane.parked_key(id, 0).ok_or_else(unknown)?;
         let wanted = lane.claim(id).ok_or_else(moving)?;
-        match self
-            .replace(lane, &wanted.key, (wanted.position, wanted.record), event)
-            .await
-        {
+        match self.replace(lane, city, &wanted, edit).await {
             Ok(record) => {
                 lane.replaced(&wanted, record);
                 self.resume_key(lane, id)
@@ -263,28 +264,20 @@ impl Dispatcher {
     async fn replace(
         &self,
         lane: &Lane,
-        key: &Key,
-        (position, record): (Position, Position),
-        event: Event,
+        city: &LiveCity,
+        wanted: &Wanted,
+        edit: Edit,
     ) -> Result<Position, Refusal> {
-        let before = parked::fetch(&*self.broker, key, position, record).await?;
-        let before = before.ok_or_else(|| Refusal::new("SB-1505", "The event is in no log any more."))?;
-        let same = [
-            ("/id", before.event.id() == event.id()),
-            ("/source", before.event.source() == event.source()),
-            ("/type", before.event.ty() == event.ty()),
-        ];
-        if let Some((pointer, _)) = same.iter().find(|(_, same)| !same) {
-            return Err(
-                Refusal::new("SB-2023", "An edited event keeps its id, source and type.").at(*pointer),
-            );
-        }
+        let parked = parked::fetch(&*self.broker, &wanted.key, wanted.position, wanted.record).await?;
+        let (before, history) =
+            parked.ok_or_else(|| Refusal::new("SB-1505", "The event is in no log any more."))?;
+        let (event, edits) = edited(city, &before.provenance.partner, &before.event, history, edit)?;
         let logged = Logged {
             event: std::sync::Arc::new(event),
             ..before
         };
-        let edition = millis_now();
-        Ok(self.park(lane, key, &logged, edition).await?)
+        let entry = parked::edited_entry(&lane.order.key(), &wanted.key, &logged, &edits, millis_now())?;
+        Ok(self.park(entry).await?)
     }
 
     /// Sends all events that a key has now to the dead letters.

@@ -2,7 +2,7 @@
 
 mod shown;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use shown::shown;
 pub use shown::{KeyState, ParkedKey};
@@ -13,11 +13,11 @@ use super::{
     item::{AttemptNote, Item, Outcome},
     keys::Key,
     lane::Lane,
-    parked::{Backlog, Stop},
+    parked::{Backlog, Parked, Stop},
     settled::Fact,
     state::State,
 };
-use crate::{clock::millis_now, log::Logged};
+use crate::clock::millis_now;
 
 /// Events moved into the log of parked events together.
 const CROWD_MAX: usize = 256;
@@ -48,8 +48,9 @@ impl Wanted {
     }
 
     /// The event as it goes on.
-    pub(crate) fn item(&self, logged: Logged) -> Item {
-        let mut item = Item::new(std::sync::Arc::new(logged));
+    pub(crate) fn item(&self, (logged, edits): Parked) -> Item {
+        let mut item = Item::new(Arc::new(logged));
+        item.edited = edits.map(Arc::new);
         item.key = Some(self.key.clone());
         item.parked = Some(self.record);
         if let Some(stop) = self.stop.as_ref().filter(|stop| stop.position == self.position) {

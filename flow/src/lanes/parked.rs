@@ -4,7 +4,7 @@
 //! on; no age removes it. *Why events and not positions*: somebody may take weeks to decide, and the publisher's log has
 //! an end. *Why beside it a cell for each key that was stopped*: attempts and reasons change, events do not.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -18,7 +18,10 @@ use super::{
     item::{AttemptNote, Item},
     keys::Key,
 };
-use crate::log::{self, Logged, PARKED_LOG};
+use crate::{
+    deliver::dead_letter::{Edits, Structured},
+    log::{self, Logged, PARKED_LOG},
+};
 
 /// The bucket of stops: `<partner>.<subscription>` for a subscription that may have parked events, and below it a cell
 /// for each key that was stopped.
@@ -27,6 +30,8 @@ const STOPS: &str = "STOPS";
 const PLACE: &str = "sb-parked";
 /// Records removed side by side.
 const REMOVED_SIDE_BY_SIDE: usize = 64;
+/// Header of a record whose payload is a [`Kept`].
+const EDITED: &str = "sb-edited";
 /// How long the broker may be silent while what is parked is read.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
@@ -103,6 +108,16 @@ impl Stop {
     }
 }
 
+/// A parked event, and what was done to it, if it was edited.
+pub(crate) type Parked = (Logged, Option<Edits>);
+
+/// An edited event in the log of parked events.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    event: Structured,
+    edits: Edits,
+}
+
 /// What was parked of one subscription.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
@@ -120,8 +135,31 @@ fn cell(lane: &str, key: &Key) -> String {
     format!("{lane}.{}", key.id())
 }
 
-/// The entry for an event. `edition` tells a changed event from the first.
-pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged, edition: u64) -> Entry {
+/// The entry for an event that was edited; `edition` tells it from others in its place.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub(crate) fn edited_entry(
+    lane: &str,
+    key: &Key,
+    logged: &Logged,
+    edits: &Edits,
+    edition: u64,
+) -> Result<Entry, BrokerError> {
+    let mut entry = entry(lane, key, logged);
+    let kept = Kept {
+        event: Structured((*logged.event).clone()),
+        edits: edits.clone(),
+    };
+    let payload = serde_json::to_vec(&kept).map_err(|error| BrokerError::Refused(error.to_string()))?;
+    entry.payload = payload.into();
+    entry.headers.push((EDITED.to_owned(), "1".to_owned()));
+    entry.message_id = entry.message_id.map(|id| format!("{id}.{edition}"));
+    Ok(entry)
+}
+
+/// The entry for an event as it was accepted.
+pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged) -> Entry {
     let mut entry = log::encode(&logged.provenance.partner, &logged.event, &logged.provenance);
     entry.subject = subject(lane, key);
     let place = format!(
@@ -132,7 +170,7 @@ pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged, edition: u64) -> Ent
         STANDARD.encode(key.value())
     );
     entry.headers.push((PLACE.to_owned(), place));
-    entry.message_id = Some(format!("{lane}.{}.{}.{edition}", logged.log, logged.position));
+    entry.message_id = Some(format!("{lane}.{}.{}", logged.log, logged.position));
     entry
 }
 
@@ -146,16 +184,25 @@ fn place(record: &Record) -> Option<(Key, Position)> {
     Some((Key::new(log, &source, &value), position))
 }
 
-/// The event of a record.
-fn event(mut record: Record) -> Option<Logged> {
+/// The event of a record, and what was done to it.
+fn event(mut record: Record) -> Option<Parked> {
     let (key, position) = place(&record)?;
     let publisher = key.log().as_str().strip_prefix("LOG_")?.to_ascii_lowercase();
     let publisher = PartnerId::parse(&publisher).ok()?;
-    record.headers.retain(|(name, _)| name != PLACE);
+    let kept = match record.header(EDITED) {
+        None => None,
+        Some(_) => Some(serde_json::from_slice::<Kept>(&record.payload).ok()?),
+    };
+    record.headers.retain(|(name, _)| name != PLACE && name != EDITED);
     record.subject = format!("log.{publisher}.parked");
     record.position = position;
     record.log = key.log().clone();
-    log::decode(record).ok()
+    let mut logged = log::decode(record).ok()?;
+    let edits = kept.map(|kept| {
+        logged.event = Arc::new(kept.event.0);
+        kept.edits
+    });
+    Some((logged, edits))
 }
 
 /// Reads an event that was parked; from its own log, should its record be gone.
@@ -167,13 +214,13 @@ pub(crate) async fn fetch(
     key: &Key,
     position: Position,
     record: Position,
-) -> Result<Option<Logged>, BrokerError> {
+) -> Result<Option<Parked>, BrokerError> {
     let parked = broker.get(&LogName::new(PARKED_LOG)?, record).await?;
-    if let Some(logged) = parked.and_then(event) {
-        return Ok(Some(logged));
+    if let Some(parked) = parked.and_then(event) {
+        return Ok(Some(parked));
     }
     let first = broker.get(key.log(), position).await?;
-    Ok(first.and_then(|record| log::decode(record).ok()))
+    Ok(first.and_then(|record| Some((log::decode(record).ok()?, None))))
 }
 
 /// Writes why a key was stopped, or forgets it.
@@ -303,7 +350,7 @@ mod tests {
         for lane in ["amt.amt-weg", "amt.amt-weg-2"] {
             load(&broker, lane, true).await.unwrap();
             for position in 1..=3 {
-                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"), 0);
+                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"));
                 broker.append(&log, parked).await.unwrap();
             }
             let stop = Stop::new(1, 7);

@@ -27,10 +27,12 @@ pub(crate) fn log() -> LogName {
     LogName::new("LOG_WERK").unwrap()
 }
 
-/// An event with a `partitionkey`.
+/// An event with a `partitionkey`, and data as its contract wants it.
 pub(crate) fn logged(position: Position, source: &str, key: &str) -> Arc<Logged> {
     let event = Event::builder(format!("e-{position}"), source, TYPE)
         .extension("partitionkey", key.to_owned())
+        .datacontenttype("application/json")
+        .data(format!(r#"{{"id":"e-{position}"}}"#))
         .build()
         .unwrap();
     Arc::new(Logged {
@@ -50,9 +52,14 @@ pub(crate) fn logged(position: Position, source: &str, key: &str) -> Arc<Logged>
     })
 }
 
+/// The city of the lanes.
+pub(crate) fn registry() -> Registry {
+    let city = load(Path::new("../contracts/registry/tests/cities/sound"), &|_| None).unwrap();
+    Registry::compile(city).unwrap()
+}
+
 /// A lane of `amt-probe`, which takes two attempts, by pull unless `more` says otherwise.
 pub(crate) fn lane(marks: Marks, limits: &Limits, more: Value) -> Lane {
-    let city = load(Path::new("../contracts/registry/tests/cities/sound"), &|_| None).unwrap();
     let mut subscription = json!({
         "subscription": "amt-probe", "partner": "amt", "title": "Probe", "purpose": "https://w3id.org/dpv#ServiceProvision",
         "types": [TYPE], "sink": {"pull": {}}, "delivery": {"attempts_max": 2},
@@ -60,7 +67,7 @@ pub(crate) fn lane(marks: Marks, limits: &Limits, more: Value) -> Lane {
     for (name, value) in more.as_object().unwrap() {
         subscription[name] = value.clone();
     }
-    let registry = Arc::new(Registry::compile(city).unwrap());
+    let registry = Arc::new(registry());
     let order = Order::new(
         serde_json::from_value(subscription).unwrap(),
         registry,

@@ -6,6 +6,7 @@ use stadtbus_contracts::{Registry, Subscription, load};
 use stadtbus_event::{Event, PartnerId, SubscriptionId};
 
 use super::*;
+use crate::dispatch::Edit;
 use crate::{
     Limits,
     city::LiveCity,

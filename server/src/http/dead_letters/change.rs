@@ -79,6 +79,17 @@ pub(in crate::http) struct EditOrder {
     reason: String,
 }
 
+impl EditOrder {
+    /// The edit that this system wants.
+    pub(in crate::http) fn by(self, principal: &Principal) -> Edit {
+        Edit {
+            data: Bytes::copy_from_slice(self.data.get().as_bytes()),
+            by: format!("{}/{}", principal.partner, principal.system),
+            reason: self.reason.chars().take(REASON_CHARS_MAX).collect(),
+        }
+    }
+}
+
 /// `POST /v1/dead-letters/retry`
 #[utoipa::path(
     post, path = "/v1/dead-letters/retry", tag = "subscribers", operation_id = "retryDeadLetters",
@@ -167,13 +178,8 @@ pub(in crate::http) async fn edit(
     let principal = principal(&bus, &headers)?;
     let order: EditOrder = parsed(&body)?;
     let buried = find(&bus, &principal, position).await?;
-    let edit = Edit {
-        data: Bytes::copy_from_slice(order.data.get().as_bytes()),
-        by: format!("{}/{}", principal.partner, principal.system),
-        reason: order.reason.chars().take(REASON_CHARS_MAX).collect(),
-    };
     let city = bus.cities.current()?;
-    let edited = bus.dead_letters.edit(&city, buried, edit).await?;
+    let edited = bus.dead_letters.edit(&city, buried, order.by(&principal)).await?;
     Ok(Json(whole(&edited)))
 }
 

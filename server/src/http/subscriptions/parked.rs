@@ -1,6 +1,6 @@
 //! Keys that do not move on: shown, and what somebody decides about them.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -8,14 +8,12 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use stadtbus_flow::{
     Refusal,
     dispatch::Decided,
     lanes::{Lane, ParkedKey},
-    validate,
 };
 use utoipa::{ToSchema, openapi::Ref};
 
@@ -29,6 +27,7 @@ use crate::{
     },
     http::{
         Problem, Shared,
+        dead_letters::EditOrder,
         extract::{Path, Payload},
         principal,
     },
@@ -95,15 +94,6 @@ struct ParkedEvent {
     event: Box<RawValue>,
 }
 
-/// Another event for the place of the first.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::http) struct Edit {
-    /// With the same `id`, `source` and `type`.
-    #[schema(schema_with = cloud_event)]
-    event: Box<RawValue>,
-}
-
 /// What was decided.
 #[derive(Serialize, ToSchema)]
 pub(in crate::http) struct Decision {
@@ -131,7 +121,7 @@ refusals! {
 }
 refusals! {
     /// Of an edit.
-    EditRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, BODY, CONTRACT, &["SB-1101", "SB-1103", "SB-1104", "SB-1105", "SB-1106", "SB-1107", "SB-1108", "SB-1110", "SB-1111", "SB-1112", "SB-1113", "SB-1403", "SB-2001", "SB-2021", "SB-2022", "SB-2023"]
+    EditRefused = ALWAYS, WHO, SCOPE, NOT_YET, BROKER, BODY, CONTRACT, &["SB-1119", "SB-2001", "SB-2021", "SB-2022", "SB-2071"]
 }
 
 fn view(key: ParkedKey) -> KeyView {
@@ -294,10 +284,11 @@ pub(in crate::http) async fn bury_parked(
 /// `POST /v1/subscriptions/{id}/parked/{key}/edit`
 #[utoipa::path(
     post, path = "/v1/subscriptions/{id}/parked/{key}/edit", tag = "subscribers", operation_id = "editParked",
-    summary = "Send another event in the place of the first",
-    description = "For this subscription only; the log keeps what was published. It must satisfy its contract.",
+    summary = "Put other data into the first event of a parked key",
+    description = "For this subscription only; the log keeps what was published. Identity and attributes of the event stay, the data must satisfy \
+        the contract, and the event carries the extension `stadtbusedited`. The key goes on with it.",
     params(ParkedPath),
-    request_body(content = Edit, content_type = "application/json"),
+    request_body(content = EditOrder, content_type = "application/json"),
     responses((status = 200, description = "The key goes on with it.", body = Decision), Elsewhere, EditRefused),
     security(("bearer" = ["subscribe"]), ("bearer" = ["operate"])),
 )]
@@ -311,18 +302,10 @@ pub(in crate::http) async fn edit_parked(
         Place::Here(lane) => lane,
         Place::There(response) => return Ok(response),
     };
-    let edit: Edit = parsed(&body)?;
-    if edit.event.get().len() > bus.limits.event_bytes_max {
-        return Err(Refusal::new("SB-1401", "The event is too large.").into());
-    }
-    let event = stadtbus_event::json::parse(&Bytes::copy_from_slice(edit.event.get().as_bytes()))
-        .map_err(|error| Problem(Refusal::from(error)))?;
+    let order: EditOrder = parsed(&body)?;
     let city = bus.cities.current()?;
-    let publisher = city
-        .publisher_of(event.ty())
-        .ok_or_else(|| Refusal::new("SB-1201", "There is no contract for this type.").at("/type"))?;
-    validate::promised(&city.registry, publisher, &event, SystemTime::now())?;
-    let done = bus.dispatcher.edit(&lane, &key, event).await?;
+    let edit = order.by(&*principal(&bus, &headers)?);
+    let done = bus.dispatcher.edit(&lane, &city, &key, edit).await?;
     Ok(decided(&lane, "edited", done))
 }
 
