@@ -21,6 +21,8 @@ use crate::{
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// Pages fetched side by side.
 const FETCH_MAX: usize = 32;
+/// How long the broker may be silent before the end; then there is no answer rather than half of one.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// Most pages read that the index has not come to.
 const TAIL_MAX: u64 = 4_096;
 
@@ -139,7 +141,7 @@ async fn pages(
     Ok(records.into_iter().flatten().collect())
 }
 
-/// Reads pages up to `last`.
+/// Reads pages up to `last`, which is there unless the log's retention has removed it together with all others.
 async fn tail(
     broker: &Arc<dyn Broker>,
     log: &LogName,
@@ -149,16 +151,64 @@ async fn tail(
     outcomes: &mut Outcomes,
     enough: impl Fn(&Outcomes) -> bool,
 ) -> Result<(), Refusal> {
-    if last == 0 {
+    let youngest = match last {
+        0 => None,
+        last => broker.get(log, last).await?,
+    };
+    let Some(youngest) = youngest else { return Ok(()) };
+    // Where no page is as young as the event nothing was settled, and nothing would come.
+    if matches!(from, ReadFrom::Time(since) if youngest.stored_at < since) {
         return Ok(());
     }
     let mut stream = broker.read(log, ReadOptions::from(from)).await?;
-    // Where no page is as young as the event, nothing comes: then nothing was settled.
-    while let Ok(Some(record)) = tokio::time::timeout(Duration::from_secs(2), stream.next()).await {
+    let cut_short =
+        || BrokerError::Unavailable("what became of the event could not be read to its end".to_owned());
+    loop {
+        let next = tokio::time::timeout(SILENCE_MAX, stream.next()).await;
+        let record = next.map_err(|_| cut_short())?.ok_or_else(cut_short)?;
         outcomes.take_in(logged, &record);
         if record.position >= last || enough(outcomes) {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use stadtbus_broker::Entry;
+    use stadtbus_broker_memory::{MemoryBroker, Options};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{Limits, lanes::testing, log::own_log_specs};
+
+    /// The end of the log is known, not waited for: neither behind its last page nor where none is as young as the event.
+    #[tokio::test(start_paused = true)]
+    async fn reading_ends_where_the_log_does() {
+        let memory = MemoryBroker::new(Options::default());
+        for spec in own_log_specs(&Limits::default()).unwrap() {
+            memory.ensure_log(&spec).await.unwrap();
+        }
+        let log = LogName::new(SETTLED_LOG).unwrap();
+        let broker: Arc<dyn Broker> = Arc::new(memory.clone());
+        let logged = testing::logged(1, "urn:a", "k");
+        let none = |_: &Outcomes| false;
+        let started = Instant::now();
+        let page = Entry::new("settled.amt.amt-probe".to_owned(), "");
+        let last = memory.append(&log, page).await.unwrap().position;
+        let stored = memory.get(&log, last).await.unwrap().unwrap().stored_at;
+        let mut outcomes = Outcomes::default();
+        for (from, last) in [
+            (ReadFrom::Position(1), 0),
+            (ReadFrom::Position(1), last),
+            (ReadFrom::Time(stored), last),
+            (ReadFrom::Time(stored + Duration::from_secs(60)), last),
+            // It was removed meanwhile.
+            (ReadFrom::Position(1), last + 1),
+        ] {
+            let told = tail(&broker, &log, from, last, &logged, &mut outcomes, none).await;
+            assert!(told.is_ok(), "{from:?} {last}");
+        }
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
 }
