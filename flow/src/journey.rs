@@ -8,6 +8,7 @@ mod acceptance;
 mod course;
 mod dry_run;
 mod find;
+mod german;
 mod outcomes;
 mod pending;
 mod places;

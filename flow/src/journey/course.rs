@@ -6,6 +6,7 @@ use stadtbus_contracts::Text;
 
 use super::{
     Basis, Stand, StepLine, Verdict,
+    german::german,
     outcomes::{Outcomes, Recorded},
     pending::{parked, parked_elsewhere, whereabouts as in_words},
     whereabouts::Whereabouts,
@@ -237,6 +238,7 @@ fn recorded(lines: &mut Vec<StepLine>, whose: &Whose<'_>, recorded: &Recorded) {
     let line = StepLine {
         at: Some(rfc3339(from_millis(fact.at_ms))),
         detail: fact.detail.as_deref().unwrap_or_default().to_owned(),
+        detail_de: fact.detail.as_deref().and_then(german),
         rule: recorded.plugin.clone(),
         attempt: (fact.attempts > 0).then_some(fact.attempts),
         code: fact.code.as_deref().map(str::to_owned),
@@ -263,6 +265,7 @@ fn failed(lines: &mut Vec<StepLine>, whose: &Whose<'_>, notes: &[AttemptNote], a
         lines.push(StepLine {
             at: Some(rfc3339(from_millis(note.at_ms))),
             detail: note.detail.clone(),
+            detail_de: german(&note.detail),
             attempt: Some(n),
             code: Some(note.code.clone()),
             ..whose.line("deliver", "failed", basis)
