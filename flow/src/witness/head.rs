@@ -35,6 +35,8 @@ pub(super) struct Head {
     pub(super) lost: u64,
     /// When the whole log was last compared, in milliseconds since 1970.
     pub(super) compared_ms: u64,
+    /// How far the comparison of the whole log has come that is under way; 0: none is.
+    pub(super) scanned: Position,
     /// What is wrong, until it is mended or decided.
     pub(super) damage: Option<Damage>,
 }

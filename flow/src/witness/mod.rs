@@ -22,6 +22,7 @@ mod decide;
 mod digest;
 mod head;
 mod run;
+mod scan;
 mod slots;
 #[cfg(test)]
 mod tests;

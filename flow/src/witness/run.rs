@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Witness,
     check::{self, Finding},
-    watched::{Scan, Watched},
+    scan::Scan,
+    watched::Watched,
 };
 
 /// Positions compared between two moments at which the scan can be put off.
@@ -127,22 +128,27 @@ impl Witness {
             return None;
         }
         let from = scan.next.max(state.first);
-        let to = state.last.min(from.saturating_add(SCAN_CHUNK - 1));
+        let end = scan.end(state.last);
+        let to = end.min(from.saturating_add(SCAN_CHUNK - 1));
         let compared = if state.count == 0 || from > to {
             Ok(0)
         } else {
             check::compare(broker, watched, from, to).await
         };
         match compared {
-            Ok(bytes) if to >= state.last => {
-                set_scan(watched, None);
-                if scan.whole {
+            Ok(bytes) if to >= end => {
+                let left = scan.around();
+                set_scan(watched, left);
+                if scan.whole && left.is_none() {
                     self.all_compared(watched);
                 }
                 Some(bytes)
             }
             Ok(bytes) => {
-                set_scan(watched, Some(Scan { next: to + 1, ..scan }));
+                set_scan(watched, Some(scan.at(to + 1)));
+                if scan.whole {
+                    watched.scanned(to);
+                }
                 Some(bytes)
             }
             Err(finding) => {
@@ -189,7 +195,7 @@ fn due(watched: &Watched) -> Option<Scan> {
         return None;
     }
     if let Ok(Some(next)) = watched.unknown_from() {
-        return Some(Scan { next, whole: false });
+        return Some(Scan::part(next));
     }
     let compared = watched.head().compared_ms;
     let old = crate::written::millis_now().saturating_sub(compared) > SCAN_AGAIN_AFTER_MS;

@@ -310,3 +310,39 @@ async fn cells_that_were_cut_or_put_back_are_noticed() {
     cells.write(CellWrite::put("other", "1")).await.unwrap();
     assert_eq!(witness.bucket_damages()[0].1.kind, DamageKind::Reused);
 }
+
+/// Where one life left off the next one goes on, and comes by what lies before in the end.
+#[tokio::test(start_paused = true)]
+async fn the_comparison_of_a_long_log_goes_on_over_a_restart() {
+    const EVENTS: u64 = 9_000;
+    let dir = Dir::new();
+    let original = with_log().await;
+    witness_events(&dir, &original, 1..=EVENTS).await;
+    // So slow that it is stopped in between.
+    let limits = Limits {
+        witness_scan_bytes_s_max: 1_024,
+        ..Limits::default()
+    };
+    let open = || Witness::open(&dir.0, &limits, Arc::new(Facts::default())).unwrap();
+    let run_until = async |broker: &Arc<dyn Broker>, enough: &dyn Fn(&super::LogReport) -> bool| {
+        let witness = open();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(Arc::clone(&witness).run(Arc::clone(broker), stop.clone()));
+        while !enough(&witness.report()[0]) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        stop.cancel();
+        running.await.unwrap();
+        witness.report().remove(0)
+    };
+    let first = run_until(&original, &|report| report.comparing_at > Some(0)).await;
+    let came = first.comparing_at.unwrap();
+    assert!(came > 1 && came < EVENTS, "{came}");
+    assert_eq!(open().report()[0].comparing_at, Some(came));
+
+    let altered = holding((1..7).chain([9_999]).chain(8..=EVENTS)).await;
+    let ended = |report: &super::LogReport| report.damage.is_some() || report.compared_ms > 0;
+    let found = run_until(&altered, &ended).await;
+    let damage = found.damage.map(|damage| (damage.kind, damage.position));
+    assert_eq!(damage, Some((DamageKind::Altered, 7)));
+}

@@ -22,6 +22,7 @@ use super::{
     damage::{Damage, DamageKind},
     digest::{self, Digest},
     head::Head,
+    scan::Scan,
     slots::{Slot, Slots},
 };
 use crate::{
@@ -84,25 +85,12 @@ pub(super) struct Watched {
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
-/// A comparison of the whole log under way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scan {
-    pub(super) next: Position,
-    /// Whether it began at the beginning, so that its end says something about all of the log.
-    pub(super) whole: bool,
-}
-
-impl Scan {
-    pub(super) fn whole() -> Self {
-        Self { next: 0, whole: true }
-    }
-}
-
 impl Watched {
     pub(super) fn open(dir: &Path, name: &LogName) -> io::Result<Self> {
         let dir = dir.join(name.as_str());
         fs::create_dir_all(&dir)?;
         let head = Head::load(&dir, name.as_str())?;
+        let scanned = head.scanned;
         let mut slots = Slots::in_dir(&dir);
         if head.mark == 0 {
             slots.clear()?;
@@ -119,7 +107,7 @@ impl Watched {
                 stuck: None,
             }),
             spec: Mutex::default(),
-            scan: Mutex::new(Some(Scan::whole())),
+            scan: Mutex::new(Some(Scan::resumed(scanned))),
             turn: tokio::sync::Mutex::default(),
             dir,
         })
@@ -301,7 +289,14 @@ impl Watched {
     }
 
     pub(super) fn compared(&self) {
-        self.files().head.compared_ms = millis_now();
+        let mut files = self.files();
+        files.head.compared_ms = millis_now();
+        files.head.scanned = 0;
+    }
+
+    /// How far the comparison of the whole log has come; written with the next flush.
+    pub(super) fn scanned(&self, position: Position) {
+        self.files().head.scanned = position;
     }
 
     /// Marks the log as damaged, or whole again; written at once.
