@@ -3,7 +3,10 @@
 use stadtbus_harness::{Failure, Outcome};
 use stadtbus_load::Words;
 
-pub(crate) const USAGE: &str = "\
+use crate::corruption::INSIDE;
+use crate::planted::{self, BUGS, Bug};
+
+const USAGE: &str = "\
 cargo xtask chaos [OPTIONS]
 
 Tötet Bus und Broker unter Last, stört alles um sie herum und zählt, was fehlt.
@@ -21,13 +24,22 @@ does not permit (network namespaces, mounts, control groups) are skipped, and th
   --seed S          what is sent and when who is killed follows from this number; drawn and printed if not given
   --corruption      damage the broker's files in some sixty ways, and see whether each is noticed within a minute of the
                     start or does no harm; then kill both without damage, and see that there is no alarm
+  --runbook         with --corruption: execute the page for it instead, command by command, on a bus whose log was damaged
   --minutes-max N   give a run, or a row, up after this time, the settling included, 1 to 240 (20; 90 with --long)
-  --planted NAME    build the bus with this bug and succeed only if the oracle finds it:
-                    ack-before-append  202 is answered before the log has the event
-                    drop-on-retry      an event whose delivery is to be retried is forgotten
-
+  --planted NAME    build the bus with this bug and succeed only if the oracle finds it; with `all`, in all of them,
+                    one after another:
+";
+const USAGE_END: &str = "
 Exit code 0: no violation. 1: a violation. 2: the run could not be made.
 ";
+
+/// What help says.
+pub(crate) fn usage() -> String {
+    let bugs = BUGS
+        .iter()
+        .map(|bug| format!("{:20}{:<22}{}\n", "", bug.name, bug.what));
+    format!("{USAGE}{}{USAGE_END}", bugs.collect::<String>())
+}
 
 /// Events and kills of `--smoke`.
 const SMOKE: (u64, u32) = (200_000, 20);
@@ -48,8 +60,11 @@ pub(crate) struct Args {
     /// The seed that was asked for, if one was.
     pub(crate) given_seed: Option<u64>,
     pub(crate) minutes_max: u64,
-    pub(crate) planted: Option<Bug>,
+    /// The bugs of which the oracle is to find each.
+    pub(crate) planted: Option<&'static [Bug]>,
     pub(crate) corruption: bool,
+    /// The runbook is to be executed; `true` inside the namespace made for it.
+    pub(crate) runbook: Option<bool>,
 }
 
 impl Args {
@@ -60,6 +75,7 @@ impl Args {
         }
         let smoke = words.flag("--smoke");
         let corruption = words.flag("--corruption");
+        let (runbook, inside) = (words.flag("--runbook"), words.flag(INSIDE));
         let (list, long) = (words.flag("--list"), words.flag("--long"));
         let mut rows = Vec::new();
         while let Some(names) = words.value("--row")? {
@@ -69,7 +85,7 @@ impl Args {
         let kills = words.number("--kills", 0, 1_000)?;
         let planted = words
             .value("--planted")?
-            .map(|name| Bug::named(&name))
+            .map(|name| planted::chosen(&name))
             .transpose()?;
         if (smoke || planted.is_some()) && (events.is_some() || kills.is_some())
             || (smoke && planted.is_some())
@@ -83,6 +99,9 @@ impl Args {
             return Err(Failure::new(
                 "--corruption goes with --seed and --minutes-max only",
             ));
+        }
+        if runbook && !corruption {
+            return Err(Failure::new("--runbook goes with --corruption"));
         }
         if (alone || planted.is_some()) && (!rows.is_empty() || long) {
             return Err(Failure::new(
@@ -100,6 +119,7 @@ impl Args {
             minutes_max: words.number("--minutes-max", 1, 240)?.unwrap_or(usual_minutes),
             planted,
             corruption,
+            runbook: runbook.then_some(inside),
         };
         words.end()?;
         Ok(Some(args))
@@ -107,30 +127,6 @@ impl Args {
 
     pub(crate) fn seed(&self) -> u64 {
         self.given_seed.unwrap_or_else(|| fastrand::u64(1..SEED_MAX))
-    }
-}
-
-/// Bugs that a build with the feature `planted-bugs` can be told to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bug {
-    AckBeforeAppend,
-    DropOnRetry,
-}
-
-impl Bug {
-    const ALL: [Self; 2] = [Self::AckBeforeAppend, Self::DropOnRetry];
-
-    /// Its name, as the bus knows it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::AckBeforeAppend => "ack-before-append",
-            Self::DropOnRetry => "drop-on-retry",
-        }
-    }
-
-    fn named(name: &str) -> Outcome<Self> {
-        let bug = Self::ALL.into_iter().find(|bug| bug.name() == name);
-        bug.ok_or_else(|| Failure::new(format!("there is no planted bug {name:?}: see --help")))
     }
 }
 

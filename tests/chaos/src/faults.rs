@@ -24,8 +24,24 @@ pub(crate) struct Kills {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whom {
     Bus,
+    SecondBus,
     Broker,
+    /// The bus and the broker.
     InTurn,
+    /// The bus and the second bus.
+    Buses,
+}
+
+impl Whom {
+    /// Who it is this time.
+    fn now(self, kill: u32) -> Self {
+        match (self, kill % 2) {
+            (Self::InTurn | Self::Buses, 0) => Self::Bus,
+            (Self::InTurn, _) => Self::Broker,
+            (Self::Buses, _) => Self::SecondBus,
+            (always, _) => always,
+        }
+    }
 }
 
 /// Kills as often as the row says while its events are being published, at even distances of claimed events.
@@ -38,18 +54,17 @@ pub(crate) async fn inflict(stage: &mut Stage, whom: Whom, away_ms_max: u64) -> 
         }
         tokio::time::sleep(Duration::from_millis(stage.random.u64(0..JITTER_MS_MAX))).await;
         let away = Duration::from_millis(stage.random.u64(0..away_ms_max));
-        let broker = whom == Whom::Broker || (whom == Whom::InTurn && kill % 2 == 1);
+        let whom = whom.now(kill);
         let claimed = open(&stage.ledger).claimed();
-        let who = if broker { "nats-server" } else { "stadtbus" };
         eprintln!(
-            "… kill -9 {who} at event {claimed}, back after {} ms",
+            "… kill -9 {whom:?} at event {claimed}, back after {} ms",
             away.as_millis()
         );
         // A process that does not come back ends the run: nothing would ever be accepted again.
-        if broker {
-            stage.kill_broker(away).await?;
-        } else {
-            stage.kill_bus(away).await?;
+        match whom {
+            Whom::Broker => stage.kill_broker(away).await?,
+            Whom::SecondBus => stage.kill_second_bus(away).await?,
+            _ => stage.kill_bus(away).await?,
         }
     }
     Ok(())

@@ -9,8 +9,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::payload::{self, Hash};
 
+/// The types of events that are sent, and that the derivation makes of them.
+pub(crate) const SENT: &str = "de.pruefstand.pub.probe.sent.v1";
+const DERIVED: &str = "de.pruefstand.abl.probe.derived.v1";
+
 /// The subscriptions whose receivers report, by index.
 pub(crate) const SUBSCRIPTIONS: [&str; 4] = ["probe-webhook", "probe-pull", "probe-derived", "probe-ordered"];
+/// The type that each asks for.
+const TYPES: [&str; SUBSCRIPTIONS.len()] = [SENT, SENT, DERIVED, SENT];
+/// Of another partner, whom nobody has permitted anything: it asks for [`SENT`] and gets nothing.
+pub(crate) const STRANGER: &str = "probe-stranger";
 /// Those that ask for order by key.
 const ORDERED: [bool; SUBSCRIPTIONS.len()] = [false, false, false, true];
 
@@ -37,6 +45,8 @@ pub(crate) struct Report<'a> {
     pub(crate) subscription: usize,
     /// The id of the event; `None` where the bus gives it one of its own (derived).
     pub(crate) event_id: Option<&'a str>,
+    /// The type that it is told.
+    pub(crate) event_type: &'a str,
     pub(crate) data: &'a [u8],
     /// Where it stands in the log, if the receiver is told.
     pub(crate) place: Option<Place>,
@@ -181,6 +191,11 @@ impl Ledger {
         }
     }
 
+    /// Notes that somebody got an event whom nobody has permitted it.
+    pub(crate) fn strange(&mut self, event_id: &str) {
+        self.foreign.push(format!("{event_id} at {STRANGER}"));
+    }
+
     /// Notes what a receiver got.
     pub(crate) fn report(&mut self, report: Report<'_>) {
         let seed = self.seed;
@@ -198,6 +213,9 @@ impl Ledger {
             Some((origin, number)) if origin == seed && number < self.claimed() => number,
             _ => return self.foreign.push(shown()),
         };
+        if TYPES.get(report.subscription) != Some(&report.event_type) {
+            return self.foreign.push(format!("{}: {}", shown(), report.event_type));
+        }
         let expected: Hash = payload::hash(payload::data(seed, number).as_bytes());
         let renamed = report
             .event_id

@@ -33,13 +33,20 @@ mod verdict;
 
 use std::process::ExitCode;
 
-use args::{Args, USAGE};
-use stadtbus_harness::Outcome;
+use args::Args;
+use stadtbus_harness::{Failure, Outcome};
 use stadtbus_load::Words;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run().await {
+    // Whoever interrupts a run leaves the machine as it was: what is dropped unmounts, kills and removes.
+    let done = tokio::select! {
+        biased;
+        interrupted = interrupted() => interrupted,
+        done = run() => done,
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
@@ -49,9 +56,25 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Ends when this program is told to.
+async fn interrupted() -> Outcome<bool> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Err(Failure::new(
+        "interrupted; what was started and mounted is taken away",
+    ))
+}
+
 async fn run() -> Outcome<bool> {
     let Some(args) = Args::read(Words::of_this_program())? else {
-        print!("{USAGE}");
+        print!("{}", args::usage());
         return Ok(true);
     };
     if args.corruption {
@@ -62,7 +85,7 @@ async fn run() -> Outcome<bool> {
         return Ok(true);
     }
     match (args.planted, args.campaign) {
-        (Some(bug), _) => planted::prove(bug, &args).await,
+        (Some(bugs), _) => planted::prove(bugs, &args).await,
         (None, Some(_)) => Box::pin(campaign::run(&args)).await,
         (None, None) => Box::pin(matrix::run(&args)).await,
     }

@@ -1,4 +1,4 @@
-//! The receivers: two webhooks, which now and then refuse, and one that fetches.
+//! The receivers: webhooks, which now and then refuse, and one that fetches.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -77,25 +77,34 @@ pub(crate) async fn webhooks(ledger: &Shared, host: &str, behaviour: &Arc<Behavi
         if requests.fetch_add(1, Relaxed) % REFUSE_EACH == REFUSE_EACH - 1 {
             return UNAVAILABLE;
         }
-        let derived = head.starts_with(b"POST /derived ");
-        let subscription = match head.get(..9) {
-            _ if derived => 2,
-            Some(b"POST /ord") => 3,
-            _ => 0,
+        let id = header(head, b"ce-id").unwrap_or_default();
+        let (subscription, derived) = match path(head) {
+            b"/webhook" => (0, false),
+            b"/derived" => (2, true),
+            b"/ordered" => (3, false),
+            _ => {
+                open(&ledger).strange(id);
+                return NO_CONTENT;
+            }
         };
         if subscription == 0 && behaviour.is_poison(body) {
             return BAD_REQUEST;
         }
-        let id = header(head, b"ce-id");
         open(&ledger).report(Report {
             subscription,
-            event_id: id.filter(|_| !derived),
+            event_id: (!derived).then_some(id),
+            event_type: header(head, b"ce-type").unwrap_or_default(),
             data: body,
             place: None,
         });
         NO_CONTENT
     };
     Ok(Receiver::start_at(host, Arc::new(take)).await?)
+}
+
+fn path(head: &[u8]) -> &[u8] {
+    let mut words = head.split(|byte| *byte == b' ');
+    words.nth(1).unwrap_or_default()
 }
 
 fn header<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a str> {
@@ -126,6 +135,8 @@ struct Delivery<'a> {
 #[derive(Deserialize)]
 struct Event<'a> {
     id: String,
+    #[serde(rename = "type")]
+    ty: String,
     #[serde(borrow)]
     data: &'a RawValue,
 }
@@ -188,6 +199,7 @@ async fn round(
             ledger.report(Report {
                 subscription: 1,
                 event_id: Some(&delivery.event.id),
+                event_type: &delivery.event.ty,
                 data: delivery.event.data.get().as_bytes(),
                 place: Some(Place {
                     log: delivery.log.clone(),

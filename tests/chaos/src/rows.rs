@@ -60,6 +60,7 @@ fn nothing_to_prepare(_: &mut Setup) -> Outcome<Ready> {
 /// All rows, in the order in which they are run.
 pub(crate) const ROWS: &[Row] = &[
     killed::BUS,
+    killed::PAIR,
     killed::BROKER,
     frozen::BROKER,
     frozen::BUS,

@@ -203,11 +203,17 @@ impl Stage {
 
     /// kill -9 of the bus, which stays away for this long.
     pub(crate) async fn kill_bus(&mut self, away: Duration) -> Outcome<()> {
-        self.world.bus.kill_hard().await?;
-        tokio::time::sleep(away).await;
         self.kills.bus += 1;
-        let back = self.world.bus.start_again().await;
-        back.map_err(|failure| failure.while_("the killed bus did not come back"))
+        kill_and_start(&mut self.world.bus, away).await
+    }
+
+    /// As [`Stage::kill_bus`], of the second one.
+    pub(crate) async fn kill_second_bus(&mut self, away: Duration) -> Outcome<()> {
+        self.kills.bus += 1;
+        match &mut self.second {
+            Some(second) => kill_and_start(second, away).await,
+            None => Err(Failure::new("this row has no second bus")),
+        }
     }
 
     /// kill -9 of the broker, which stays away for this long.
@@ -319,6 +325,13 @@ impl Drop for Stage {
             load.abort();
         }
     }
+}
+
+async fn kill_and_start(bus: &mut Bus, away: Duration) -> Outcome<()> {
+    bus.kill_hard().await?;
+    tokio::time::sleep(away).await;
+    let back = bus.start_again().await;
+    back.map_err(|failure| failure.while_("the killed bus did not come back"))
 }
 
 fn address(base: &str) -> Outcome<SocketAddr> {

@@ -18,6 +18,8 @@ pub struct BusOptions {
     pub otlp_endpoint: Option<String>,
     /// The address it listens on; loopback if none is given.
     pub host: Option<String>,
+    /// The port it listens on; a free one if none is given.
+    pub port: Option<u16>,
     /// Where it reaches the broker, if not at the broker's own address.
     pub broker_url: Option<String>,
     /// A command that becomes the bus, to start it behind.
@@ -60,7 +62,7 @@ impl Bus {
         for _ in 0..START_TRIES {
             let mut bus = Self {
                 dir: dir.to_path_buf(),
-                port: free_port()?,
+                port: options.port.map_or_else(free_port, Ok)?,
                 broker_url: broker_url.to_owned(),
                 monitor: monitor.to_owned(),
                 key_file: issuer.key_file().to_path_buf(),

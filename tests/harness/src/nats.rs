@@ -108,8 +108,7 @@ impl NatsServer {
         } else {
             &self.options.host
         };
-        let beside = self.dir.join("store");
-        let store = self.options.store.as_ref().unwrap_or(&beside);
+        let store = self.store();
         format!(
             "listen: {host}:{}\nhttp: {host}:{}\nlog_file: \"{}\"\njetstream {{\n  store_dir: \"{}\"\n  max_file_store: {}\n  {sync}\n}}\n{}",
             self.port,
@@ -182,10 +181,15 @@ impl NatsServer {
         }
     }
 
+    fn store(&self) -> PathBuf {
+        let beside = || self.dir.join("store");
+        self.options.store.clone().unwrap_or_else(beside)
+    }
+
     /// Where JetStream keeps its streams, one directory each.
     #[must_use]
     pub fn streams_dir(&self) -> PathBuf {
-        self.dir.join("store/jetstream/$G/streams")
+        self.store().join("jetstream/$G/streams")
     }
 
     /// kill -9.

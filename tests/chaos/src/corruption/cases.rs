@@ -3,6 +3,8 @@
 /// One kind of damage.
 #[derive(Debug, Clone)]
 pub(crate) enum Damage {
+    /// None: what was put back is as it was, and there may be no alarm.
+    Nothing,
     /// One bit, at this part of the blocks of a stream (0 to 1).
     FlipInBlocks(&'static str, f64),
     /// One bit in the middle of a file of a stream.
@@ -21,6 +23,12 @@ pub(crate) enum Damage {
     Delete(&'static str, &'static str),
 }
 
+impl Damage {
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+}
+
 /// One case.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
@@ -33,6 +41,7 @@ impl Case {
     pub(crate) fn name(&self) -> String {
         let percent = |part: &f64| format!("{:.0} %", part * 100.0);
         let what = match &self.damage {
+            Damage::Nothing => "nothing damaged".to_owned(),
             Damage::FlipInBlocks(stream, part) => format!("{stream}: bit flip at {}", percent(part)),
             Damage::FlipInFile(stream, file) => format!("{stream}: bit flip in {file}"),
             Damage::Truncate(stream, part) => format!("{stream}: truncated at {}", percent(part)),
@@ -56,6 +65,7 @@ pub(crate) fn all() -> Vec<Case> {
     let parts = |count: u32| (0..count).map(move |n| (f64::from(n) + 0.5) / f64::from(count));
     for graceful in [false, true] {
         let mut add = |damage| cases.push(Case { damage, graceful });
+        add(Damage::Nothing);
         parts(12).for_each(|part| add(Damage::FlipInBlocks(LOG, part)));
         parts(5).for_each(|part| add(Damage::Truncate(LOG, part)));
         parts(5).for_each(|part| add(Damage::Zero(LOG, part)));

@@ -13,8 +13,18 @@ const ZEROED: u64 = 4_096;
 
 /// Damages the store, which no process has open.
 pub(crate) fn inflict(stage: &Stage, damage: &Damage, random: &mut fastrand::Rng) -> Outcome<()> {
-    let streams = stage.streams();
+    inflict_in(&stage.streams(), &stage.old_streams(), damage, random)
+}
+
+/// Damages the streams in this directory, or puts what is in the older one in their place.
+pub(crate) fn inflict_in(
+    streams: &Path,
+    old: &Path,
+    damage: &Damage,
+    random: &mut fastrand::Rng,
+) -> Outcome<()> {
     match damage {
+        Damage::Nothing => Ok(()),
         Damage::FlipInBlocks(stream, part) => {
             let (file, at) = in_blocks(&streams.join(stream), *part)?;
             flip(&file, at, random)
@@ -38,8 +48,8 @@ pub(crate) fn inflict(stage: &Stage, damage: &Damage, random: &mut fastrand::Rng
             let zeros = vec![0; usize::try_from(count).unwrap_or(0)];
             Ok(File::options().write(true).open(file)?.write_all_at(&zeros, at)?)
         }
-        Damage::Old(stream) => replace(&stage.old_streams().join(stream), &streams.join(stream)),
-        Damage::OldStore => replace(&stage.old_streams(), &streams),
+        Damage::Old(stream) => replace(&old.join(stream), &streams.join(stream)),
+        Damage::OldStore => replace(old, streams),
         Damage::Swap(one, other) => {
             let between = streams.with_extension("between");
             fs::rename(streams.join(one), &between)?;

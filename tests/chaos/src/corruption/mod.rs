@@ -4,11 +4,15 @@
 //! acceptance within a minute of its start, or the damage must be harmless: every event is then read back through a
 //! subscription, and its data compared byte for byte with what was sent. Afterwards both processes are killed under load
 //! without any damage: there may be no alarm.
+//!
+//! `--runbook` asks the other half: whether the page for this leads back into service, by executing it.
 
 mod alarms;
 mod cases;
 mod inflict;
 mod judge;
+mod runbook;
+mod space;
 mod stage;
 
 use std::time::{Duration, Instant};
@@ -18,6 +22,7 @@ use stadtbus_harness::{Failure, Outcome};
 use crate::args::Args;
 use cases::Case;
 use judge::Verdict;
+pub(crate) use space::INSIDE;
 use stage::Stage;
 
 /// Runs it; `true` if every damage was noticed or harmless and there was no false alarm.
@@ -30,7 +35,13 @@ pub(crate) async fn run(args: &Args) -> Outcome<bool> {
             args.minutes_max
         )))
     };
-    tokio::time::timeout(limit, all(seed)).await.unwrap_or_else(late)
+    let run = async {
+        match args.runbook {
+            Some(inside) => runbook::run(seed, inside).await,
+            None => all(seed).await,
+        }
+    };
+    tokio::time::timeout(limit, run).await.unwrap_or_else(late)
 }
 
 async fn all(seed: u64) -> Outcome<bool> {
@@ -44,6 +55,10 @@ async fn all(seed: u64) -> Outcome<bool> {
     for case in &cases {
         let (verdict, seconds) = one(&mut stage, case, &mut random).await?;
         let word = match &verdict {
+            Verdict::Detected(what) if case.damage.is_none() => {
+                missed += 1;
+                format!("FALSE ALARM: {what}")
+            }
             Verdict::Detected(what) => {
                 detected += 1;
                 slowest = slowest.max(seconds);

@@ -186,17 +186,16 @@ pub(crate) async fn batch(sender: &Client, seed: u64, numbers: std::ops::Range<u
 
 fn write_city(folder: &Path) -> Outcome<()> {
     copy_folder(&workspace_dir().join("tests/chaos/city"), folder)?;
+    // Nobody listens here: of all subscriptions only the one that is fetched from is left.
     let subscriptions = folder.join("subscriptions");
-    fs::remove_dir_all(subscriptions.join("abl"))?;
-    for gone in ["probe-derived.yaml", "probe-webhook.yaml"] {
-        fs::remove_file(subscriptions.join("kom").join(gone))?;
+    let pull = fs::read_to_string(subscriptions.join("kom").join(format!("{PULL}.yaml")))?;
+    fs::remove_dir_all(&subscriptions)?;
+    fs::create_dir_all(subscriptions.join("kom"))?;
+    for name in [PULL, REST] {
+        let file = subscriptions.join("kom").join(format!("{name}.yaml"));
+        fs::write(file, pull.replace(PULL, name))?;
     }
-    let pull = fs::read_to_string(subscriptions.join("kom/probe-pull.yaml"))?;
-    let rest = pull.replace(PULL, REST);
-    Ok(fs::write(
-        subscriptions.join("kom").join(format!("{REST}.yaml")),
-        rest,
-    )?)
+    Ok(())
 }
 
 /// Copies a directory with all that is in it.

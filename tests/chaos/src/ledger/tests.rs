@@ -1,7 +1,7 @@
 //! The oracle itself, with fabricated histories: it must find what is wrong and let pass what is not.
 #![allow(clippy::unwrap_used)]
 
-use super::{Answer, DeadLetter, Ledger, Place, Report, SUBSCRIPTIONS, Verdict};
+use super::{Answer, DERIVED, DeadLetter, Ledger, Place, Report, SENT, SUBSCRIPTIONS, TYPES, Verdict};
 use crate::payload::{self, data, event_id};
 
 const SEED: u64 = 11;
@@ -44,6 +44,7 @@ fn ledger(history: &[Happens]) -> Ledger {
             ReceivesThis(subscription, event_id, data) => ledger.report(Report {
                 subscription: *subscription,
                 event_id: *event_id,
+                event_type: SENT,
                 data: data.as_bytes(),
                 place: None,
             }),
@@ -60,6 +61,7 @@ fn receive(ledger: &mut Ledger, subscription: usize, number: u64, place: Option<
     ledger.report(Report {
         subscription,
         event_id,
+        event_type: TYPES.get(subscription).copied().unwrap_or_default(),
         data: data.as_bytes(),
         place,
     });
@@ -194,10 +196,28 @@ fn data_under_another_id_is_corrupted() {
     ledger.report(Report {
         subscription: 0,
         event_id: Some(&id),
+        event_type: SENT,
         data: data.as_bytes(),
         place: None,
     });
     assert_eq!(broken(&ledger.verdict(&[])), [("corrupted", 1)]);
+}
+
+#[test]
+fn what_nobody_was_permitted_is_foreign() {
+    let mut ledger = ledger(&[Claim]);
+    let (id, data) = (event_id(SEED, 0), data(SEED, 0));
+    ledger.strange(&id);
+    for (subscription, event_type) in [(0, DERIVED), (2, SENT), (2, "")] {
+        ledger.report(Report {
+            subscription,
+            event_id: (subscription != 2).then_some(id.as_str()),
+            event_type,
+            data: data.as_bytes(),
+            place: None,
+        });
+    }
+    assert_eq!(broken(&ledger.verdict(&[])), [("foreign", 4)]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ const FILES: usize = 256;
 /// Connections that are opened and not used: more than there are files.
 const CONNECTIONS: usize = 400;
 const HELD_FOR: Duration = Duration::from_secs(10);
+/// A control group whose processes were killed is empty within this time.
+const EMPTY_WITHIN: Duration = Duration::from_secs(2);
 
 /// 256 MiB.
 pub(super) const MEMORY: Row = Row {
@@ -63,8 +65,11 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // It is empty once its process is gone; a rest of it does no harm.
-        let _ = std::fs::remove_dir(&self.0);
+        // It is empty once its process is gone, and a process that was killed is gone a moment later.
+        let start = std::time::Instant::now();
+        while std::fs::remove_dir(&self.0).is_err() && start.elapsed() < EMPTY_WITHIN {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
