@@ -8,6 +8,10 @@ use crate::session::{Scope, Session, wait};
 use crate::ui::shell::table;
 use crate::ui::{Exit, Failure, Outcome, Shell, Style, t};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The bus reads all of the log before it answers.
+const READING_ALL: Duration = Duration::from_secs(3_600);
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -72,7 +76,11 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
                 let before = client.get(&path).await?;
                 agree(session, &log, &before)?;
                 let answer = client
-                    .post(&format!("{path}/accept-truth"), &json!({"reason": reason}))
+                    .post_waiting(
+                        &format!("{path}/accept-truth"),
+                        &json!({"reason": reason}),
+                        READING_ALL,
+                    )
                     .await?;
                 shell.show(&answer, || decided(&answer));
                 Ok(Exit::Done)

@@ -149,6 +149,11 @@ async fn range(broker: &dyn Broker, watched: &Watched, from: Position, to: Posit
     let mut bytes = 0;
     let mut next = from;
     'reading: while next <= to {
+        // What was given up is not asked for: a broker may not answer at all where it cannot read its own files.
+        if watched.known(next)?.is_some_and(|slot| slot.is_lost()) {
+            next += 1;
+            continue;
+        }
         let options = ReadOptions::from(ReadFrom::Position(next));
         let mut records = broker.read(&watched.name, options).await?;
         while next <= to {

@@ -253,15 +253,9 @@ async fn take_all(broker: &dyn Broker, watched: &Watched, state: &LogState) -> R
                 Ok(Some(record)) => record,
                 Ok(None) => return Err(BrokerError::Unavailable("the broker was closed".to_owned()).into()),
                 Err(_) => {
-                    match broker.get(&watched.name, next).await {
-                        Ok(Some(record)) => watched.learn(&record),
-                        Ok(None) | Err(BrokerError::Refused(_)) => {
-                            watched.give_up(next);
-                            lost += 1;
-                        }
-                        Err(error) => return Err(error.into()),
-                    }
-                    next += 1;
+                    let given_up = pass_hole(broker, watched, next, state.last).await?;
+                    lost += given_up;
+                    next += given_up + 1;
                     continue 'reading;
                 }
             };
@@ -281,6 +275,31 @@ async fn take_all(broker: &dyn Broker, watched: &Watched, state: &LogState) -> R
         watched.flush().map_err(|error| own_files(&error))?;
     }
     Ok(lost)
+}
+
+/// Gives up everything from here to the next record that can be had, which is learnt, or to the end; answers with how many
+/// positions that are. One question for each: a reader would have to be waited for at each of them, and a hole may be as
+/// large as a file of the broker.
+async fn pass_hole(
+    broker: &dyn Broker,
+    watched: &Watched,
+    from: Position,
+    last: Position,
+) -> Result<u64, Refusal> {
+    for position in from..=last {
+        match broker.get(&watched.name, position).await {
+            Ok(Some(record)) => {
+                watched.learn(&record);
+                return Ok(position - from);
+            }
+            Ok(None) | Err(BrokerError::Refused(_)) => watched.give_up(position),
+            Err(error) => return Err(error.into()),
+        }
+        if position.is_multiple_of(FLUSH_AFTER) {
+            watched.flush().map_err(|error| own_files(&error))?;
+        }
+    }
+    Ok(last + 1 - from)
 }
 
 fn now() -> String {

@@ -25,6 +25,8 @@ mod run;
 mod scan;
 mod slots;
 #[cfg(test)]
+mod stuck;
+#[cfg(test)]
 mod tests;
 mod watched;
 

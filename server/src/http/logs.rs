@@ -1,5 +1,7 @@
 //! Operators: is every log what it was, and if not, what is to hold.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State, http::HeaderMap};
 use serde::{Deserialize, Serialize};
 use stadtbus_flow::{
@@ -251,7 +253,12 @@ pub(super) async fn accept_truth(
         by: format!("{}/{}", by.partner, by.system),
         reason: reason.to_owned(),
     };
-    let decision = watch.witness.accept_truth(&*watch.broker, &log, asked).await?;
+    let (witness, broker) = (Arc::clone(&watch.witness), Arc::clone(&watch.broker));
+    // Goes on when whoever asked has hung up: half a decision helps nobody.
+    let deciding = tokio::spawn(async move { witness.accept_truth(&*broker, &log, asked).await });
+    let decision = deciding
+        .await
+        .map_err(|error| Refusal::new("SB-1510", format!("The decision ended badly: {error}")))??;
     Ok(Json(decision_view(decision)))
 }
 
