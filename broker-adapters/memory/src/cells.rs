@@ -259,6 +259,10 @@ impl Cells for MemoryCells {
         }
     }
 
+    async fn last_revision(&self) -> Result<u64, BrokerError> {
+        self.with(|bucket| bucket.revision)
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<Cell>, BrokerError> {
         self.with(|bucket| bucket.list(prefix))
     }

@@ -270,6 +270,11 @@ impl Cells for NatsCells {
         Ok(revisions)
     }
 
+    async fn last_revision(&self) -> Result<u64, BrokerError> {
+        let info = self.link.info(&self.stream(), &self.what).await?;
+        Ok(info.state.last_seq)
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<Cell>, BrokerError> {
         let listed = tokio::time::timeout_at(self.link.deadline(), async {
             let changes = watch::watch(Arc::clone(&self.link), &self.bucket, prefix).await?;

@@ -149,6 +149,13 @@ pub trait Cells: Send + Sync {
     /// [`BrokerError::Conflict`] naming the key whose condition does not hold.
     async fn write_all(&self, writes: Vec<CellWrite>) -> Result<Vec<u64>, BrokerError>;
 
+    /// The newest revision that was given in this bucket, whether its value is still there or not; 0 if there was none. It
+    /// never goes back.
+    ///
+    /// # Errors
+    /// [`BrokerError::Unavailable`].
+    async fn last_revision(&self) -> Result<u64, BrokerError>;
+
     /// The cells whose key begins with `prefix` (any text, empty for all), sorted by key.
     ///
     /// # Errors

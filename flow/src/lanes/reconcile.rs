@@ -110,12 +110,16 @@ impl Lanes {
             .or_else(|| order.lacks_credential().then(Pause::without_credential));
         let logs = city.logs_of(order)?;
         let starts = starts::read(&*self.broker, &order.key()).await?;
+        if revision.is_none() {
+            tracing::warn!(subscription = %order.id(), "There is no cursor, though each subscription is given one before its city is in force: it is lost. The subscription begins with the first event there is, so that none is missed.");
+        }
         for log in &logs {
             // A log that came to the subscription by a change begins where that change found it, not at its first event.
             if !marks.logs.contains_key(log.as_str()) {
-                let seen = match starts.get(log.as_str()) {
-                    Some(start) => *start,
-                    None => self.broker.state(log).await?.last,
+                let seen = match (starts.get(log.as_str()), revision) {
+                    (Some(start), _) => *start,
+                    (None, Some(_)) => self.broker.state(log).await?.last,
+                    (None, None) => 0,
                 };
                 marks.logs.insert(
                     log.as_str().to_owned(),

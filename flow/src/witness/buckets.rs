@@ -3,7 +3,8 @@
 //! Revisions grow within a bucket, so a write that gets one at or below what was seen before the call shows a bucket
 //! that was cut or made anew. The values written last are remembered by revision: an older one in their place shows one
 //! that was put back. A value that is gone says nothing, for another process may have deleted it, unless it is one that
-//! nobody deletes. Cells that vanish by themselves (leases) are left alone.
+//! nobody deletes; but a bucket whose newest revision is an older one than was seen has lost something. Cells that vanish
+//! by themselves (leases) are left alone.
 
 use std::{
     collections::BTreeMap,
@@ -176,6 +177,16 @@ impl Buckets {
         state: &State,
     ) -> Result<Option<Damage>, BrokerError> {
         let cells = broker.cells(bucket).await?;
+        // Before the values: a bucket that was made anew holds none of them, and a value that is gone says nothing.
+        let last = cells.last_revision().await?;
+        if last < state.mark {
+            return Ok(Some(Damage::new(
+                DamageKind::RolledBack,
+                state.mark,
+                state.mark,
+                last,
+            )));
+        }
         for (key, revision) in &state.anchors {
             let found = cells.get(key).await?.map(|cell| cell.revision);
             // After damage only presence shows that the values are back.
@@ -275,6 +286,10 @@ impl Cells for WitnessedCells {
             }
         }
         Ok(revisions)
+    }
+
+    async fn last_revision(&self) -> Result<u64, BrokerError> {
+        self.inner.last_revision().await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Cell>, BrokerError> {

@@ -4,7 +4,7 @@ use stadtbus_broker::{Broker, BrokerError, CellWrite, Entry, LogName, LogSpec};
 use stadtbus_broker_memory::MemoryBroker;
 use tokio_util::sync::CancellationToken;
 
-use super::{Asked, DamageKind, Witness, Witnessed};
+use super::{Asked, DamageKind, Witness, Witnessed, stuck::Stuck};
 use crate::{
     Limits,
     city::{CITY, CURRENT},
@@ -223,6 +223,28 @@ async fn an_operator_decides_and_lost_positions_are_not_given_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hole_as_large_as_a_file_is_decided_on_and_compared_in_seconds() {
+    let dir = Dir::new();
+    witness_events(&dir, &with_log().await, 1..=3_000).await;
+    let stuck: Arc<dyn Broker> = Arc::new(Stuck {
+        inner: holding(1..=3_000).await,
+        hole: 500..=2_900,
+    });
+    let witness = dir.open();
+    witness.look(&*stuck).await;
+    assert!(witness.stopped().is_some());
+    let asked = Asked {
+        by: "stadt/betrieb".to_owned(),
+        reason: "the disk".to_owned(),
+    };
+    let began = tokio::time::Instant::now();
+    witness.accept_truth(&*stuck, "LOG_WERK", asked).await.unwrap();
+    witness.look(&*stuck).await;
+    assert_eq!(witness.stopped(), None);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_processes_on_one_broker_raise_no_alarm_and_agree() {
     let (one, two) = (Dir::new(), Dir::new());
     let broker = with_log().await;
@@ -345,4 +367,19 @@ async fn the_comparison_of_a_long_log_goes_on_over_a_restart() {
     let found = run_until(&altered, &ended).await;
     let damage = found.damage.map(|damage| (damage.kind, damage.position));
     assert_eq!(damage, Some((DamageKind::Altered, 7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_was_made_anew_is_noticed_and_a_value_that_another_process_deleted_is_not() {
+    let dir = Dir::new();
+    let original = with_log().await;
+    let witness = dir.open();
+    let cells = witnessed(&original, &witness).cells("CURSORS").await.unwrap();
+    cells.write(CellWrite::put("kom.a", "1")).await.unwrap();
+    let other = original.cells("CURSORS").await.unwrap();
+    other.write(CellWrite::delete("kom.a")).await.unwrap();
+    witness.look(&*original).await;
+    assert_eq!(witness.stopped(), None);
+    witness.look(&*with_log().await).await;
+    assert_eq!(witness.bucket_damages()[0].1.kind, DamageKind::RolledBack);
 }

@@ -155,6 +155,42 @@ async fn decided(world: &World, sender: &Client, amt: &Client) {
     complete(world, sender).await;
 }
 
+#[tokio::test]
+async fn lost_cursors_are_noticed_and_cost_repeats_and_no_event() {
+    let city = CityFolder::new();
+    city.subscribe("amt-alles", "sink: {pull: {}}");
+    let mut world = world(&city).await;
+    let (sender, amt) = (sender(&world).await, recipient(&world).await);
+    for n in 0..10 {
+        publish(&sender, &event(&format!("a-{n}"), n)).await;
+    }
+    take(&amt, "amt-alles", 4, LATER).await;
+    world.bus.stop().await.unwrap();
+    world.nats.stop().await.unwrap();
+    std::fs::remove_dir_all(stream(&world, "KV_CURSORS")).unwrap();
+    world.nats.start_again().await.unwrap();
+    world.bus.start_again().await.unwrap();
+
+    let operator = world.operator().await.unwrap();
+    state_of(&operator, "CURSORS", "damaged").await;
+    let answer = sender.publish(&event("nein", 1), Mode::Structured).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "SB-1508"),
+        "{}",
+        answer.text()
+    );
+    let german = says(&world, "de", &["log", "list"]).await;
+    assert!(german.contains("CURSORS: ein Wert wurde als Fassung"), "{german}");
+    let args = ["log", "accept-truth", "CURSORS", "--reason", "gelöscht", "--yes"];
+    let decided = says(&world, "de", &args).await;
+    assert!(decided.contains("gelöscht"), "{decided}");
+    publish(&sender, &event("danach", 1)).await;
+    let taken = take(&amt, "amt-alles", 11, LATER).await;
+    let ids: std::collections::BTreeSet<_> = taken.iter().map(|event| event["id"].to_string()).collect();
+    assert_eq!(ids.len(), 11, "every event again, none missing: {ids:?}");
+}
+
 /// What is lost is told, and so is a number that a source left out.
 async fn complete(world: &World, sender: &Client) {
     for number in ["0001", "0002", "0004"] {

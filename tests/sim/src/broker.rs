@@ -184,6 +184,10 @@ impl Cells for SeverableCells {
         self.life.of(self.inner.write_all(writes)).await
     }
 
+    async fn last_revision(&self) -> Result<u64, BrokerError> {
+        self.life.of(self.inner.last_revision()).await
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<Cell>, BrokerError> {
         self.life.of(self.inner.list(prefix)).await
     }

@@ -28,6 +28,7 @@ fn conflict<T: std::fmt::Debug>(answer: &Result<T, BrokerError>, key: &str) -> O
 pub(super) async fn cells_are_written_read_and_deleted(fixture: Arc<dyn Fixture>) -> Outcome {
     let cells = fixture.broker().cells("kit-plain").await?;
     same("an absent cell", &cells.get("a").await?, &None)?;
+    same("no revision yet", &cells.last_revision().await?, &0)?;
     for (n, key) in ["a", "b.c", "b.c.d", "b/=_-.1"].into_iter().enumerate() {
         let revision = cells.write(CellWrite::put(key, format!("v{n}"))).await?;
         let cell = Cell {
@@ -64,8 +65,13 @@ pub(super) async fn cells_are_written_read_and_deleted(fixture: Arc<dyn Fixture>
         &["b.c", "b.c.d"].map(str::to_owned).to_vec(),
     )?;
     for _ in 0..2 {
-        cells.write(CellWrite::delete("b.c")).await?;
+        let deletion = cells.write(CellWrite::delete("b.c")).await?;
         same("the deleted cell", &cells.get("b.c").await?, &None)?;
+        same(
+            "its revision is the last",
+            &cells.last_revision().await?,
+            &deletion,
+        )?;
     }
     same(
         "keys left under b.c",
