@@ -12,7 +12,7 @@ mod keys;
 mod telemetry;
 mod witness;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{io::Write, net::SocketAddr, sync::Arc};
 
 pub use assemble::Bus;
 pub use config::{Config, ConfigError, print_config};
@@ -114,12 +114,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
 }
 
 /// The one line that a supervisor may wait for.
-#[allow(
-    clippy::print_stderr,
-    reason = "the ready line is part of the interface of `stadtbus serve`"
-)]
 fn announce(url: &str) {
-    eprintln!("ready {url}");
+    // Nobody waits for it where it cannot be written.
+    drop(writeln!(std::io::stderr(), "ready {url}"));
 }
 
 async fn wait_for_signal() {

@@ -14,6 +14,9 @@ pub(crate) fn log_lines(config: &Config) {
     let filter = EnvFilter::try_new(&config.telemetry.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that cannot be written (a full disk) is lost. To say so there as well would be a panic, and with it would
+        // end whoever had something to say: the runner of a lane, for good.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let set = match config.telemetry.log_format {
         LogFormat::Text => lines.try_init(),

@@ -1,5 +1,8 @@
 //! One trace from publish to delivery, metrics that name each subscription, and health that tells the truth.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
+
 use serde_json::json;
 use stadtbus_harness::{BusOptions, Mode, OtlpReceiver, Receiver, Reply, eventually};
 
@@ -147,4 +150,40 @@ fn value(text: &str, metric: &str, subscription: &str) -> Option<f64> {
         });
     let samples: Vec<f64> = samples.collect();
     (!samples.is_empty()).then(|| samples.iter().sum())
+}
+
+/// As on a full disk: what lies in the log leaves 16 KiB until no file may be larger.
+const FILE_BYTES_MAX: usize = 4 << 20;
+const ROOM_BYTES: usize = 16 << 10;
+const EVENTS: usize = 200;
+
+#[tokio::test]
+async fn log_lines_that_cannot_be_written_cost_nobody_an_event() {
+    let seen = Mutex::new(HashSet::new());
+    // Every event is refused once, and a line in the log tells so.
+    let receiver = Receiver::start_with(move |request| {
+        let new = seen.lock().unwrap().insert(request.event_id());
+        Reply::Status(if new { 503 } else { 204 })
+    })
+    .await
+    .unwrap();
+    let city = CityFolder::new();
+    city.webhook("amt-hook", &receiver.url("/h"), QUICK);
+    let dir = tempfile::tempdir().unwrap();
+    let junk = " ".repeat(FILE_BYTES_MAX - ROOM_BYTES);
+    std::fs::write(dir.path().join("stadtbus.log"), junk).unwrap();
+    // The limit is counted in blocks of 512 bytes; without the signal it is an error of the write.
+    let limited = format!("trap '' XFSZ; ulimit -f {}; exec \"$@\"", FILE_BYTES_MAX / 512);
+    let options = BusOptions {
+        wrapper: ["sh", "-c", &limited, "sh"].map(str::to_owned).to_vec(),
+        dir: Some(dir.path().to_path_buf()),
+        ..BusOptions::default()
+    };
+    let world = world_with(&city, options).await;
+    let sender = sender(&world).await;
+    for n in 0..EVENTS {
+        publish(&sender, &event(&format!("e-{n}"), 1)).await;
+    }
+    receiver.wait_for("/h", 2 * EVENTS, LATER).await.unwrap();
+    assert_eq!(world.bus.log_text().len(), FILE_BYTES_MAX, "the log is full");
 }
