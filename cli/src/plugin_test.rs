@@ -1,14 +1,16 @@
 //! Runs the `*_test.yaml` files beside a plugin, in the same sandbox and under the same limits as in operation.
 //!
 //! Each case is one input (or several in a row that share state) and what must come of it. Each is run twice: a
-//! plugin whose second answer differs from its first is not the pure function that replay relies on.
+//! plugin whose second answer differs from its first is not the pure function that replay relies on. The first run is in a
+//! fresh instance. Where instances are warm, the second is in one that has seen all cases before: what a plugin keeps
+//! from one call to the next shows there.
 
 use crate::commands::plugin::{component, host_failure, manifest};
 use crate::junit::Case;
 use crate::say;
 use crate::ui::{Exit, Failure};
 use case::{Given, TestCase};
-use stadtbus_plugin_host::{Answer, Call, Input, Manifest, Plugin, StateChange, Tables};
+use stadtbus_plugin_host::{Answer, Manifest, Plugin, StateChange};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -119,8 +121,8 @@ fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) 
             say!("Schritt {}: ", "step {}: ", number.saturating_add(1))
         };
         let given = Given::prepare(test, step, folder).map_err(|error| format!("{place}{error}"))?;
-        let first = call(plugin, &given, state.as_deref());
-        let second = call(plugin, &given, state.as_deref());
+        let first = plugin.run_fresh(given.call(state.as_deref()));
+        let second = plugin.run(given.call(state.as_deref()));
         for outcome in [&first, &second] {
             let cost = match outcome {
                 Ok(answer) => answer.cost,
@@ -152,28 +154,6 @@ fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) 
         state = after;
     }
     Ok(())
-}
-
-fn call(
-    plugin: &Plugin,
-    given: &Given,
-    state: Option<&[u8]>,
-) -> Result<Answer, stadtbus_plugin_host::Failure> {
-    let input = match &given.event {
-        Some(event) => Input::Event(event),
-        None => Input::Raw {
-            content_type: &given.content_type,
-            bytes: &given.bytes,
-            received: &given.received,
-        },
-    };
-    let tables: &Tables = &given.tables;
-    plugin.run(Call {
-        input,
-        config: &given.config,
-        state,
-        tables,
-    })
 }
 
 fn millis(micros: u64) -> String {

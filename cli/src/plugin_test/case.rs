@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stadtbus_event::{Event, json};
-use stadtbus_plugin_host::Tables;
+use stadtbus_plugin_host::{Call, Input, Tables};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -160,6 +160,26 @@ impl Given {
             _ => return Err("a step needs either `event` or `raw`".to_owned()),
         }
         Ok(given)
+    }
+}
+
+impl Given {
+    /// The call with this state.
+    pub(super) fn call<'a>(&'a self, state: Option<&'a [u8]>) -> Call<'a> {
+        let input = match &self.event {
+            Some(event) => Input::Event(event),
+            None => Input::Raw {
+                content_type: &self.content_type,
+                bytes: &self.bytes,
+                received: &self.received,
+            },
+        };
+        Call {
+            input,
+            config: &self.config,
+            state,
+            tables: &self.tables,
+        }
     }
 }
 

@@ -16,13 +16,44 @@ use tokio::process::Command;
 use crate::engine;
 use crate::error::{PluginError, shown};
 use crate::limits::{
-    ARTEFACT_BYTES_MAX, COMPILE_CPU_S, COMPILE_MEMORY_BYTES, COMPILE_WALL_S, COMPONENT_BYTES_MAX,
+    ARTEFACT_BYTES_MAX, COMPILE_CPU_S, COMPILE_MEMORY_BYTES, COMPILE_WALL_S, WARM_COMPILE_CPU_S,
+    WARM_COMPILE_MEMORY_BYTES, WARM_COMPILE_WALL_S,
 };
+use crate::manifest::Instances;
+use crate::shape::component_bytes_max;
 
 /// Exit code of the child for a component the compiler refuses.
 const EXIT_INVALID: u8 = 65;
 /// Exit code for everything that should not happen (`EX_SOFTWARE`).
 const EXIT_SOFTWARE: u8 = 70;
+
+/// Tells the child which ceilings to give itself: absent for a component with fresh instances, `warm` for one with warm
+/// ones.
+const CEILING_VARIABLE: &str = "STADTBUS_COMPILE_CEILING";
+
+/// What one compilation may take.
+struct Ceiling {
+    memory_bytes: u64,
+    cpu_s: u64,
+    wall_s: u64,
+}
+
+impl Ceiling {
+    fn of(instances: Instances) -> Self {
+        match instances {
+            Instances::Fresh => Self {
+                memory_bytes: COMPILE_MEMORY_BYTES,
+                cpu_s: COMPILE_CPU_S,
+                wall_s: COMPILE_WALL_S,
+            },
+            Instances::Warm => Self {
+                memory_bytes: WARM_COMPILE_MEMORY_BYTES,
+                cpu_s: WARM_COMPILE_CPU_S,
+                wall_s: WARM_COMPILE_WALL_S,
+            },
+        }
+    }
+}
 
 /// How components are compiled.
 #[derive(Debug, Clone)]
@@ -53,12 +84,19 @@ impl CompilerCommand {
         })
     }
 
-    pub(crate) async fn compile(&self, component: &[u8]) -> Result<Vec<u8>, PluginError> {
+    pub(crate) async fn compile(
+        &self,
+        component: &[u8],
+        instances: Instances,
+    ) -> Result<Vec<u8>, PluginError> {
         match self {
             Self::Process { program, args } => {
                 let mut command = Command::new(program);
-                command.args(args);
-                in_child(command, component).await
+                command.args(args).env_clear();
+                if instances == Instances::Warm {
+                    command.env(CEILING_VARIABLE, "warm");
+                }
+                in_child(command, component, &Ceiling::of(instances)).await
             }
             Self::Inside => {
                 let component = component.to_vec();
@@ -74,10 +112,16 @@ impl CompilerCommand {
 /// The body of the compiling process: component on standard input, artefact on standard output, one line on standard
 /// error if the component is refused.
 ///
-/// It lowers its own limits first ([`COMPILE_MEMORY_BYTES`], [`COMPILE_CPU_S`]), reads at most one component of
-/// [`COMPONENT_BYTES_MAX`] bytes, and needs no files; its environment only keeps its allocator modest.
+/// It lowers its own limits first ([`COMPILE_MEMORY_BYTES`], [`COMPILE_CPU_S`]; for a component that brings an interpreter
+/// along [`WARM_COMPILE_MEMORY_BYTES`], [`WARM_COMPILE_CPU_S`]), reads at most one component, and needs no files; its
+/// environment only says which ceilings and keeps its allocator modest.
 #[must_use]
 pub fn compile_child() -> ExitCode {
+    let instances = match std::env::var_os(CEILING_VARIABLE) {
+        Some(value) if value == "warm" => Instances::Warm,
+        _ => Instances::Fresh,
+    };
+    let (limits, bytes_max) = (Ceiling::of(instances), component_bytes_max(instances));
     let ceiling = |resource, value| {
         setrlimit(
             resource,
@@ -87,8 +131,8 @@ pub fn compile_child() -> ExitCode {
             },
         )
     };
-    let limited = ceiling(Resource::Data, COMPILE_MEMORY_BYTES)
-        .and_then(|()| ceiling(Resource::Cpu, COMPILE_CPU_S))
+    let limited = ceiling(Resource::Data, limits.memory_bytes)
+        .and_then(|()| ceiling(Resource::Cpu, limits.cpu_s))
         .and_then(|()| ceiling(Resource::Core, 0));
     if limited.is_err() {
         return ExitCode::from(EXIT_SOFTWARE);
@@ -96,9 +140,9 @@ pub fn compile_child() -> ExitCode {
     let mut component = Vec::new();
     let read = std::io::stdin()
         .lock()
-        .take(COMPONENT_BYTES_MAX as u64 + 1)
+        .take(bytes_max as u64 + 1)
         .read_to_end(&mut component);
-    if read.is_err() || component.len() > COMPONENT_BYTES_MAX {
+    if read.is_err() || component.len() > bytes_max {
         return ExitCode::from(EXIT_SOFTWARE);
     }
     match precompile(&component) {
@@ -121,9 +165,13 @@ fn precompile(component: &[u8]) -> Result<Vec<u8>, String> {
         .map_err(|error| shown(&format!("{error:#}")))
 }
 
-async fn in_child(mut command: Command, component: &[u8]) -> Result<Vec<u8>, PluginError> {
+async fn in_child(mut command: Command, component: &[u8], ceiling: &Ceiling) -> Result<Vec<u8>, PluginError> {
+    let Ceiling {
+        memory_bytes,
+        cpu_s,
+        wall_s,
+    } = *ceiling;
     command
-        .env_clear()
         // An allocator that reserves in advance would be refused by the limit on memory before anything is compiled.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
@@ -149,10 +197,9 @@ async fn in_child(mut command: Command, component: &[u8]) -> Result<Vec<u8>, Plu
         (child.wait().await, artefact, message)
     };
     // Past the wall clock `child` is dropped with the future, which kills it.
-    let Ok((status, artefact, message)) =
-        tokio::time::timeout(Duration::from_secs(COMPILE_WALL_S), talk).await
+    let Ok((status, artefact, message)) = tokio::time::timeout(Duration::from_secs(wall_s), talk).await
     else {
-        return Err(limit(&format!("it takes longer than {COMPILE_WALL_S} s")));
+        return Err(limit(&format!("it takes longer than {wall_s} s")));
     };
     let status = status.map_err(|error| limit(&format!("the compiling process was lost: {error}")))?;
     match status.code() {
@@ -163,8 +210,8 @@ async fn in_child(mut command: Command, component: &[u8]) -> Result<Vec<u8>, Plu
         Some(code) if code == i32::from(EXIT_INVALID) => Err(invalid(&String::from_utf8_lossy(&message))),
         Some(code) => Err(limit(&format!("the compiling process ended with code {code}"))),
         None => Err(limit(&format!(
-            "it takes more than {} MiB of memory or {COMPILE_CPU_S} s of processor time",
-            COMPILE_MEMORY_BYTES >> 20
+            "it takes more than {} MiB of memory or {cpu_s} s of processor time",
+            memory_bytes >> 20
         ))),
     }
 }

@@ -18,15 +18,15 @@ use wasmtime::{
 use crate::error::PluginError;
 use crate::limits::{BACKTRACE_FRAMES_MAX, MEMORY_MIB, STACK_BYTES, TABLE_ELEMENTS_MAX, TICK_MS};
 
-/// Core instances per component instance: `wit-component` makes three; nested components need a few more.
-pub(crate) const CORE_INSTANCES_MAX: u32 = 16;
+/// Core instances per component instance: `wit-component` makes three, `componentize-py` more than forty.
+pub(crate) const CORE_INSTANCES_MAX: u32 = 64;
 /// Tables per component instance.
 pub(crate) const TABLES_MAX: u32 = 8;
 
 fn config(instances: u32) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(4))
+        .total_core_instances(instances.saturating_mul(CORE_INSTANCES_MAX))
         .total_memories(instances)
         .total_tables(instances.saturating_mul(2))
         .max_memory_size(mib(MEMORY_MIB.max))

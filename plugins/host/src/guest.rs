@@ -31,6 +31,17 @@ impl Guest {
     }
 }
 
+impl Guest {
+    /// Makes it ready for the next call in the same instance: new tables, an empty log, a peak that starts where the memory
+    /// is.
+    pub(crate) fn begin(&mut self, tables: Tables) {
+        self.tables = tables;
+        self.logs.clear();
+        self.log_lines_dropped = 0;
+        self.limiter.memory_bytes = self.limiter.total as u64;
+    }
+}
+
 impl log::Host for Guest {
     fn write(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
         if self.logs.len() >= LOG_LINES_MAX {

@@ -10,9 +10,10 @@ use crate::artefacts::Artefacts;
 use crate::compile::CompilerCommand;
 use crate::engine::{self, Ticker};
 use crate::error::PluginError;
-use crate::manifest::Manifest;
+use crate::manifest::{Instances, Manifest};
 use crate::plugin::{Plugin, Sandbox};
 use crate::shape;
+use crate::warm::Room;
 
 /// Compilations at a time; the others wait. A machine that routes events should not be busy compiling.
 const COMPILATIONS_MAX: usize = 1;
@@ -22,7 +23,7 @@ const COMPILATIONS_MAX: usize = 1;
 pub struct HostConfig {
     /// Calls that can run at a time, over all plugins: at least the threads of the [`crate::Pool`] plus those that
     /// call [`Plugin::run`] themselves. Each costs address space, and memory only while and after it was used (256 KiB
-    /// kept).
+    /// kept). At most half of them are warm ones that wait for their next call.
     pub instances_max: u32,
     /// Where compiled artefacts are kept. Made with mode 0700; nobody else may write there.
     pub cache_dir: PathBuf,
@@ -52,10 +53,12 @@ impl Host {
     /// # Errors
     /// SB-1002 if the machine cannot give the address space, the thread, or the directory.
     pub fn new(config: HostConfig) -> Result<Self, PluginError> {
-        let engine = engine::engine(config.instances_max.clamp(1, 4_096))?;
+        let instances_max = config.instances_max.clamp(1, 4_096);
+        let engine = engine::engine(instances_max)?;
         let artefacts = Artefacts::open(&config.cache_dir, engine::compatibility(&engine))?;
         let ticker = Arc::new(Ticker::start(engine.clone())?);
-        let sandbox = Sandbox { engine, ticker };
+        let room = Room::new(instances_max as usize / 2);
+        let sandbox = Sandbox { engine, ticker, room };
         Ok(Self {
             sandbox,
             artefacts,
@@ -75,18 +78,23 @@ impl Host {
         let digest = report.digest;
         let loaded = match self.load(&digest) {
             Some(loaded) => loaded,
-            None => self.compile(&digest, component).await?,
+            None => self.compile(&digest, component, manifest.instances).await?,
         };
         Plugin::link(manifest, digest, &self.sandbox, &loaded).map(Arc::new)
     }
 
-    async fn compile(&self, digest: &str, component: &[u8]) -> Result<Component, PluginError> {
+    async fn compile(
+        &self,
+        digest: &str,
+        component: &[u8],
+        instances: Instances,
+    ) -> Result<Component, PluginError> {
         let _turn = self.compiling.acquire().await;
         // Whoever waited for the same component finds it made.
         if let Some(loaded) = self.load(digest) {
             return Ok(loaded);
         }
-        let artefact = self.compiler.compile(component).await?;
+        let artefact = self.compiler.compile(component, instances).await?;
         if let Err(error) = self.artefacts.store(digest, &artefact) {
             // Only the next start is slower for it.
             tracing::warn!(%error, "a compiled plugin could not be kept");

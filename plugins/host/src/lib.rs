@@ -4,9 +4,12 @@
 //! runs that code so that it can do its work, quickly, and nothing else at all.
 //!
 //! **Promise.** A plugin can only fail its own partner's events. A call is a pure function of input, configuration,
-//! tables and state, runs in a fresh instance, and ends: with an [`Answer`] that was checked, or with a [`Failure`] that
+//! tables and state, runs in an instance of its own, and ends: with an [`Answer`] that was checked, or with a [`Failure`] that
 //! has a code. Memory, time, stack, tables, outputs and log lines are bounded ([`limits`]); compiling happens in a
 //! process of its own.
+//!
+//! Instances are fresh for each call, unless the manifest asks for warm ones ([`Instances`]); those are never shared between
+//! plugins or partners ([`limits::INSTANCE_CALLS`] and the following say how long they live).
 //!
 //! **What it refuses.** Imports other than `stadtbus:plugin` (no WASI at all), artefacts it did not make, manifests
 //! outside the bounds, outputs of types nobody promised, identities set by the guest.
@@ -48,12 +51,13 @@ mod pool;
 mod shape;
 mod tables;
 mod verdict;
+mod warm;
 
 pub use call::{Answer, Call, Cost, Draft, Input, LogLine, Reason, StateChange, Verdict};
 pub use compile::{CompilerCommand, compile_child};
 pub use error::{Failure, PluginError};
 pub use host::{Host, HostConfig};
-pub use manifest::{Limits, Manifest, Role, StateSpec, World, state_key};
+pub use manifest::{Instances, Limits, Manifest, Role, StateSpec, World, state_key};
 pub use owned::{OwnedCall, OwnedInput};
 pub use plugin::Plugin;
 pub use pool::Pool;

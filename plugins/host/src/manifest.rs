@@ -47,6 +47,18 @@ pub enum World {
     Bytes,
 }
 
+/// How long an instance of the component lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Instances {
+    /// For one call.
+    #[default]
+    Fresh,
+    /// For calls of this plugin one after another, until it is recycled: for languages whose start costs more than a
+    /// call. Only in the world `bytes`.
+    Warm,
+}
+
 /// A manifest that has been read and checked ([`Manifest::parse`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +77,9 @@ pub struct Manifest {
     /// Form of the interface.
     #[serde(default = "default_world")]
     pub world: World,
+    /// How long an instance of the component lives.
+    #[serde(default)]
+    pub instances: Instances,
     /// Language it is written in, which decides how `stadtbus plugin build` builds it.
     #[serde(default = "default_language")]
     pub language: String,
@@ -113,6 +128,8 @@ pub struct Limits {
     pub output_bytes_max: u64,
     /// Number of outputs ([`limits::OUTPUTS`]).
     pub outputs_max: u64,
+    /// Calls of one warm instance ([`limits::INSTANCE_CALLS`]).
+    pub instance_calls_max: u64,
 }
 
 impl Default for Limits {
@@ -122,6 +139,7 @@ impl Default for Limits {
             memory_mib: limits::MEMORY_MIB.default,
             output_bytes_max: limits::OUTPUT_BYTES.default,
             outputs_max: limits::OUTPUTS.default,
+            instance_calls_max: limits::INSTANCE_CALLS.default,
         }
     }
 }

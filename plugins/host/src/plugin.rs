@@ -15,16 +15,20 @@ use crate::engine::{Ticker, mib};
 use crate::error::{Failure, PluginError, shown};
 use crate::guest::Guest;
 use crate::limits::{TICK_MS, hostcall_fuel};
-use crate::manifest::{Manifest, Role, World};
+use crate::manifest::{Instances, Manifest, Role, World};
+use crate::tables::Tables;
+use crate::warm::{Room, Shelf};
 use crate::{document, failure, verdict};
 
-/// A plugin whose component is compiled and linked. Each call runs in an instance of its own.
+/// A plugin whose component is compiled and linked. Each call has an instance to itself, a fresh one or one off the shelf.
 pub struct Plugin {
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
     digest: String,
     engine: Engine,
-    ticker: Arc<Ticker>,
-    entry: Entry,
+    pub(crate) ticker: Arc<Ticker>,
+    pub(crate) entry: Entry,
+    /// Where instances wait for their next call, if they are warm.
+    shelf: Option<Arc<Shelf>>,
 }
 
 /// What all plugins of a host share.
@@ -32,10 +36,11 @@ pub struct Plugin {
 pub(crate) struct Sandbox {
     pub(crate) engine: Engine,
     pub(crate) ticker: Arc<Ticker>,
+    pub(crate) room: Arc<Room>,
 }
 
 /// The linked component, by world.
-enum Entry {
+pub(crate) enum Entry {
     Decode(decoder::DecoderPre<Guest>),
     Transform(transformer::TransformerPre<Guest>),
     Encode(encoder::EncoderPre<Guest>),
@@ -68,13 +73,15 @@ impl Plugin {
             )
             .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin@1.0.0")
         })?;
-        let Sandbox { engine, ticker } = sandbox.clone();
+        let Sandbox { engine, ticker, room } = sandbox.clone();
+        let shelf = (manifest.instances == Instances::Warm).then(|| room.shelf());
         Ok(Self {
             manifest: manifest.clone(),
             digest,
             engine,
             ticker,
             entry,
+            shelf,
         })
     }
 
@@ -90,7 +97,7 @@ impl Plugin {
         &self.digest
     }
 
-    /// Calls the plugin once, in a fresh instance, on this thread.
+    /// Calls the plugin once, on this thread: in a fresh instance, or where its manifest says so in a warm one.
     ///
     /// It blocks for at most the manifest's deadline plus one tick and one bulk memory instruction. Ordinary guests take some
     /// 20 µs; asynchronous code uses a [`Pool`](crate::Pool).
@@ -99,19 +106,51 @@ impl Plugin {
     /// SB-41xx if the plugin exceeds a limit, fails, or answers what it must not; SB-1405 if more calls run at a time
     /// than the host has instances.
     pub fn run(&self, call: Call<'_>) -> Result<Answer, Failure> {
-        let started = Instant::now();
-        let memory_max = mib(self.manifest.limits.memory_mib);
-        let mut store = Store::new(&self.engine, Guest::new(call.tables.clone(), memory_max));
-        store.limiter(|guest| &mut guest.limiter);
-        store.set_hostcall_fuel(hostcall_fuel(self.manifest.limits.output_bytes_max));
-        // One tick more than the deadline holds: the first may be about to strike.
-        store.set_epoch_deadline(self.manifest.limits.deadline_ms.div_ceil(TICK_MS) + 1);
-        store.epoch_deadline_trap();
+        match &self.shelf {
+            Some(shelf) => self.run_warm(shelf, &call),
+            None => self.run_fresh(call),
+        }
+    }
 
+    /// As [`Plugin::run`], in a fresh instance whatever the manifest says: what an answer is compared with that a warm
+    /// instance gave.
+    ///
+    /// # Errors
+    /// As [`Plugin::run`].
+    pub fn run_fresh(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let mut store = self.store(call.tables);
         let answered = {
             let _running = self.ticker.enter();
             self.enter(&mut store, &call)
         };
+        self.settle(started, answered, store.data_mut())
+    }
+
+    /// The store of one instance, with the limits of its first call.
+    pub(crate) fn store(&self, tables: &Tables) -> Store<Guest> {
+        let memory_max = mib(self.manifest.limits.memory_mib);
+        let mut store = Store::new(&self.engine, Guest::new(tables.clone(), memory_max));
+        store.limiter(|guest| &mut guest.limiter);
+        store.epoch_deadline_trap();
+        self.limit_call(&mut store);
+        store
+    }
+
+    /// Gives the next call in this store its time and the host its patience.
+    pub(crate) fn limit_call(&self, store: &mut Store<Guest>) {
+        store.set_hostcall_fuel(hostcall_fuel(self.manifest.limits.output_bytes_max));
+        // One tick more than the deadline holds: the first may be about to strike.
+        store.set_epoch_deadline(self.manifest.limits.deadline_ms.div_ceil(TICK_MS) + 1);
+    }
+
+    /// Checks what a call came to, and adds what it logged and used.
+    pub(crate) fn settle(
+        &self,
+        started: Instant,
+        answered: Result<(Verdict, StateChange), Failure>,
+        guest: &mut Guest,
+    ) -> Result<Answer, Failure> {
         let (answered, output_bytes) = match answered {
             Ok((mut verdict, mut state)) => match verdict::check(&self.manifest, &mut verdict, &mut state) {
                 Ok(bytes) => (Ok((verdict, state)), bytes),
@@ -119,7 +158,7 @@ impl Plugin {
             },
             Err(failure) => (Err(failure), 0),
         };
-        let guest = store.into_data();
+        let logs = std::mem::take(&mut guest.logs);
         let cost = Cost {
             micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
             memory_bytes: guest.limiter.memory_bytes,
@@ -130,11 +169,11 @@ impl Plugin {
             Ok((verdict, state)) => Ok(Answer {
                 verdict,
                 state,
-                logs: guest.logs,
+                logs,
                 cost,
             }),
             Err(failure) => Err(Failure {
-                logs: guest.logs,
+                logs,
                 cost,
                 ..failure
             }),
@@ -183,18 +222,18 @@ impl Plugin {
                 let answer = guest.call_run(store, &document).map_err(explain)?;
                 document::read(&answer, self.manifest.limits.output_bytes_max)
             }
-            _ => Err(Failure::new(
-                "SB-4107",
-                format!(
-                    "a plugin of the role {} does not take this kind of input",
-                    self.manifest.role.as_str()
-                ),
-            )),
+            _ => Err(self.no_such_input()),
         }
+    }
+
+    pub(crate) fn no_such_input(&self) -> Failure {
+        let role = self.manifest.role.as_str();
+        let detail = format!("a plugin of the role {role} does not take this kind of input");
+        Failure::new("SB-4107", detail)
     }
 }
 
-fn fits(role: Role, input: Input<'_>) -> bool {
+pub(crate) fn fits(role: Role, input: Input<'_>) -> bool {
     matches!(
         (role, input),
         (Role::Decode, Input::Raw { .. }) | (Role::Transform | Role::Encode, Input::Event(_))

@@ -9,8 +9,8 @@ use wasmparser::{ComponentExternalKind, ComponentTypeRef, Encoding, Parser, Payl
 
 use crate::engine;
 use crate::error::{PluginError, shown_to};
-use crate::limits::{COMPONENT_BYTES_MAX, TABLE_ELEMENTS_MAX};
-use crate::manifest::Manifest;
+use crate::limits::{COMPONENT_BYTES_MAX, TABLE_ELEMENTS_MAX, WARM_COMPONENT_BYTES_MAX};
+use crate::manifest::{Instances, Manifest};
 
 /// Interfaces a component may import; version 1 of each.
 const IMPORTS: &[&str] = &[
@@ -73,26 +73,30 @@ pub struct Counts {
     pub glue: u64,
 }
 
-/// Name, limit and the count it applies to.
-type Rule = (&'static str, u64, fn(&Counts) -> u64);
+/// Name, limit (for fresh instances, for warm ones) and the count it applies to.
+type Rule = (&'static str, [u64; 2], fn(&Counts) -> u64);
 
-/// The limits of shape. Real guests made by `wit-component` have three modules, one memory and one or two tables.
+const TABLES: u64 = engine::TABLES_MAX as u64;
+const ELEMENTS: u64 = TABLE_ELEMENTS_MAX as u64;
+
+/// The limits of shape. Real guests made by `wit-component` have three modules, one memory and one or two tables. What
+/// brings an interpreter along is several libraries linked with one another: more modules, and thousands of names.
 const RULES: &[Rule] = &[
-    ("core modules", 16, |c| c.modules),
-    ("instances", 64, |c| c.instances),
-    ("nested components", 8, |c| c.components),
-    ("levels of nesting", 4, |c| c.depth),
-    ("memories", 1, |c| c.memories),
-    ("tables", engine::TABLES_MAX as u64, |c| c.tables),
-    ("table elements", TABLE_ELEMENTS_MAX as u64, |c| c.table_elements),
-    ("functions", 30_000, |c| c.functions),
-    ("bytes in one function", 1 << 20, |c| c.function_bytes),
-    ("globals", 1_000, |c| c.globals),
-    ("types", 10_000, |c| c.types),
-    ("imports of modules", 1_000, |c| c.imports),
-    ("exports", 2_000, |c| c.exports),
-    ("data and element segments", 20_000, |c| c.segments),
-    ("aliases and canonical functions", 5_000, |c| c.glue),
+    ("core modules", [16, 64], |c| c.modules),
+    ("instances", [64, 256], |c| c.instances),
+    ("nested components", [8, 8], |c| c.components),
+    ("levels of nesting", [4, 4], |c| c.depth),
+    ("memories", [1, 1], |c| c.memories),
+    ("tables", [TABLES, TABLES], |c| c.tables),
+    ("table elements", [ELEMENTS, ELEMENTS], |c| c.table_elements),
+    ("functions", [30_000, 30_000], |c| c.functions),
+    ("bytes in one function", [1 << 20, 1 << 20], |c| c.function_bytes),
+    ("globals", [1_000, 2_000], |c| c.globals),
+    ("types", [10_000, 10_000], |c| c.types),
+    ("imports of modules", [1_000, 5_000], |c| c.imports),
+    ("exports", [2_000, 10_000], |c| c.exports),
+    ("data and element segments", [20_000, 20_000], |c| c.segments),
+    ("aliases and canonical functions", [5_000, 10_000], |c| c.glue),
 ];
 
 /// Looks at a component without compiling it.
@@ -102,19 +106,24 @@ const RULES: &[Rule] = &[
 /// that starts larger than the manifest allows · SB-4002 imports that are not granted, all listed by name · SB-4003 the
 /// export of the manifest's role and world is missing.
 pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginError> {
-    if component.len() > COMPONENT_BYTES_MAX {
+    let bytes_max = component_bytes_max(manifest.instances);
+    if component.len() > bytes_max {
         return Err(PluginError::new(
             "SB-4004",
             format!(
-                "the component has {} bytes; {COMPONENT_BYTES_MAX} are allowed",
+                "the component has {} bytes; {bytes_max} are allowed",
                 component.len()
             ),
         )
         .hint("build with optimisation and without debug information: stadtbus plugin build"));
     }
     let report = read(component)?;
-    for (what, max, count) in RULES {
+    for (what, [fresh_max, warm_max], count) in RULES {
         let count = count(&report.counts);
+        let max = match manifest.instances {
+            Instances::Fresh => fresh_max,
+            Instances::Warm => warm_max,
+        };
         if count > *max {
             return Err(PluginError::new(
                 "SB-4006",
@@ -145,6 +154,13 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
         .hint("check `role` and `world` in the manifest against the world the component was built for"));
     }
     Ok(report)
+}
+
+pub(crate) fn component_bytes_max(instances: Instances) -> usize {
+    match instances {
+        Instances::Fresh => COMPONENT_BYTES_MAX,
+        Instances::Warm => WARM_COMPONENT_BYTES_MAX,
+    }
 }
 
 fn check_imports(imports: &[String]) -> Result<(), PluginError> {

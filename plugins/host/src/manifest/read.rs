@@ -2,16 +2,33 @@
 
 use serde_json::Value;
 
-use super::{Limits, Manifest, Role, StateSpec};
+use super::{Instances, Limits, Manifest, Role, StateSpec, World};
 use crate::error::{PluginError, shown_to};
 use crate::limits::{self, Bound};
 
 const KEYS: &[&str] = &[
-    "plugin", "partner", "version", "title", "role", "world", "language", "consumes", "produces", "state",
-    "tables", "limits",
+    "plugin",
+    "partner",
+    "version",
+    "title",
+    "role",
+    "world",
+    "instances",
+    "language",
+    "consumes",
+    "produces",
+    "state",
+    "tables",
+    "limits",
 ];
 const STATE_KEYS: &[&str] = &["key", "ttl_s", "bytes_max"];
-const LIMIT_KEYS: &[&str] = &["deadline_ms", "memory_mib", "output_bytes_max", "outputs_max"];
+const LIMIT_KEYS: &[&str] = &[
+    "deadline_ms",
+    "memory_mib",
+    "output_bytes_max",
+    "outputs_max",
+    "instance_calls_max",
+];
 const TYPES_MAX: usize = 100;
 const TABLES_MAX: usize = 20;
 
@@ -57,6 +74,11 @@ impl Manifest {
         if !is_name(&self.language, 20) {
             return Err(invalid(
                 "`language` must be a word such as rust, javascript or python",
+            ));
+        }
+        if self.instances == Instances::Warm && self.world != World::Bytes {
+            return Err(invalid(
+                "`instances: warm` is for languages of the world `bytes`; in the world `records` each call has a fresh instance",
             ));
         }
         self.check_types()?;
@@ -106,7 +128,12 @@ impl Limits {
             self.output_bytes_max,
             limits::OUTPUT_BYTES,
         )?;
-        within("limits.outputs_max", self.outputs_max, limits::OUTPUTS)
+        within("limits.outputs_max", self.outputs_max, limits::OUTPUTS)?;
+        within(
+            "limits.instance_calls_max",
+            self.instance_calls_max,
+            limits::INSTANCE_CALLS,
+        )
     }
 }
 

@@ -24,7 +24,8 @@ fn what_is_not_said_has_a_default() {
             deadline_ms: 50,
             memory_mib: 16,
             output_bytes_max: 262_144,
-            outputs_max: 16
+            outputs_max: 16,
+            instance_calls_max: 1_000
         }
     );
 }
