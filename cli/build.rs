@@ -1,4 +1,4 @@
-//! Turns the folder `docs/errors` into a table of pages, and the plugin SDK into a table of files, both of which are
+//! Turns the folder `docs/errors` into a table of pages, and the plugin SDKs into a table of files, both of which are
 //! compiled into the binary.
 //!
 //! The pages are the only place where a code is explained; a table written by hand would fall behind
@@ -21,8 +21,29 @@ fn main() -> io::Result<()> {
 
 /// What `stadtbus plugin new` writes: the templates, the SDK and the interface it is made from.
 fn sdk(plugins: &Path) -> io::Result<String> {
-    let mut files = vec![plugins.join("sdk/rust/Cargo.toml")];
-    for folder in ["wit", "sdk/rust/src", "sdk/rust/template"] {
+    let mut files = Vec::new();
+    for file in [
+        "rust/Cargo.toml",
+        "typescript/package.json",
+        "typescript/tsconfig.json",
+    ] {
+        files.push(plugins.join("sdk").join(file));
+    }
+    for folder in [
+        "wit",
+        "sdk/template",
+        "sdk/rust/src",
+        "sdk/rust/template",
+        "sdk/typescript/src",
+        "sdk/typescript/template",
+        "sdk/typescript/tools",
+        "sdk/python/stadtbus_plugin",
+        "sdk/python/template",
+        "sdk/python/tools",
+        "sdk/zig/src",
+        "sdk/zig/template",
+        "sdk/zig/tools",
+    ] {
         println!("cargo::rerun-if-changed={}", plugins.join(folder).display());
         collect(&plugins.join(folder), &mut files)?;
     }
@@ -50,7 +71,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            collect(&path, files)?;
+            // What Python leaves beside the source is not written by anybody.
+            if !path.ends_with("__pycache__") {
+                collect(&path, files)?;
+            }
         } else {
             files.push(path);
         }

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
         eprintln!("usage: build FOLDER TARGET_DIR");
         return ExitCode::from(2);
     };
-    match stadtbus_plugin_host::build::build_rust(&dir, &target) {
+    match stadtbus_plugin_host::build::build(&dir, &target) {
         Ok(built) => {
             println!(
                 "{} {} bytes {}",

@@ -79,8 +79,8 @@ fn rss_mib() -> f64 {
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target = root.join("../../target");
-    let built = build::build_rust(&root.join("tests/guests/mapper"), &target.join("guests"))
-        .expect("the guest builds");
+    let built =
+        build::build(&root.join("tests/guests/mapper"), &target.join("guests")).expect("the guest builds");
     let manifest = build::read_manifest(&root.join("tests/guests/mapper")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

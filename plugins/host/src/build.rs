@@ -1,13 +1,26 @@
-//! From the source of a plugin to a component.
+//! From the source of a plugin to a component, by the ordinary tools of its language.
 //!
-//! The compiler is cargo with flags that make a guest cheap to start: a small stack, no unwinding, everything in one
-//! unit. All guests of a repository share one target directory, so their common dependencies are compiled once. On a
-//! machine whose toolchain has no standard library for WebAssembly and cannot get it, [`fallback`] takes another way.
+//! | language | compiler | from |
+//! |---|---|---|
+//! | Rust | cargo | the machine, [`fallback`] |
+//! | TypeScript | esbuild, tsc, componentize-js | npm |
+//! | Python | componentize-py | PyPI |
+//! | Zig | zig | PyPI |
+//!
+//! What the machine does not have is fetched once, in a pinned version whose checksum is known ([`tools`]). A component is
+//! built again only if something it is made of has changed ([`inputs`]).
 
 mod fallback;
+mod inputs;
+mod python;
+mod rust;
+#[cfg(test)]
+mod tests;
+mod tools;
+mod typescript;
+mod zig;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde::Serialize;
 use wit_component::ComponentEncoder;
@@ -15,16 +28,6 @@ use wit_component::ComponentEncoder;
 use crate::error::{PluginError, shown_to};
 use crate::manifest::Manifest;
 use crate::shape::{self, Report};
-
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
-/// Stack of a guest, in bytes: enough for parsing JSON as deeply nested as serde allows, small enough that a fresh
-/// instance has few pages to clear.
-const STACK_BYTES: usize = 128 * 1024;
-/// Set to `fetched`, this environment variable makes the build use the fetched compiler even where the installed one
-/// could do it: to try that way out.
-const TOOLCHAIN_VARIABLE: &str = "STADTBUS_GUEST_TOOLCHAIN";
-/// Lines of the compiler's output that a build error carries.
-const OUTPUT_LINES_MAX: usize = 60;
 
 /// A component that was built.
 #[derive(Debug, Clone, Serialize)]
@@ -51,31 +54,73 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, PluginError> {
     Manifest::parse(&yaml)
 }
 
-/// Builds the Rust plugin in `dir` and writes the component to `dir/build/<name>.wasm`.
+/// Builds the plugin in `dir` and writes the component to `dir/build/<name>.wasm`.
 ///
-/// `target_dir` is cargo's; give all plugins the same (in this repository `target/guests`).
+/// `target_dir` is where compilers work and fetched tools lie; give all plugins the same (in this repository
+/// `target/guests`).
 ///
 /// # Errors
-/// SB-4007/SB-5001 the manifest; SB-6004 cargo, or the WebAssembly target and every way to get it, is missing; SB-5011
-/// the compiler refuses the source, with the end of its output; what [`crate::check`] refuses.
-pub fn build_rust(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
-    let manifest = read_manifest(dir)?;
-    let module = compile(dir, target_dir)?;
-    let component = component_of(&module)?;
-    let report = shape::check(&component, &manifest)?;
+/// SB-4007/SB-5001 the manifest; SB-6003 a language without a builder; SB-6004 a tool is missing and SB-6006 it cannot be
+/// fetched; SB-5011 the compiler refuses the source, with the end of its output; what [`crate::check`] refuses.
+pub fn build(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
+    let dir = absolute(dir)?;
+    let target_dir = absolute(target_dir)?;
+    let manifest = read_manifest(&dir)?;
     let path = dir.join("build").join(format!("{}.wasm", manifest.plugin));
-    let written = std::fs::create_dir_all(dir.join("build")).and_then(|()| std::fs::write(&path, &component));
-    written.map_err(|error| {
-        PluginError::new(
-            "SB-5011",
-            format!("{} cannot be written: {error}", path.display()),
-        )
-    })?;
+    let component = match manifest.language.as_str() {
+        // Cargo knows better than we do what has changed.
+        "rust" => component_of(&rust::compile(&dir, &target_dir)?)?,
+        "typescript" | "python" | "zig" => {
+            let sdk = Sdk::of(&dir, &manifest.language)?;
+            let digest = inputs::digest(&dir, &sdk)?;
+            if let Some(component) = inputs::built_before(&path, &digest) {
+                component
+            } else {
+                let component = match manifest.language.as_str() {
+                    "typescript" => typescript::component(&dir, &sdk, &target_dir)?,
+                    "python" => python::component(&dir, &sdk, &target_dir)?,
+                    _ => zig::component(&dir, &sdk, &target_dir, &manifest)?,
+                };
+                write(&path, &component)?;
+                inputs::remember(&path, &digest);
+                component
+            }
+        }
+        other => return Err(no_builder(other, &path)),
+    };
+    let report = shape::check(&component, &manifest)?;
+    write(&path, &component)?;
     Ok(Built {
         path,
         report,
         component,
     })
+}
+
+/// Runs the unit tests of a plugin's language: whether they passed and what was said; nothing if there are none. Rust's
+/// are `cargo test`'s business.
+///
+/// # Errors
+/// As [`build`].
+pub fn unit_tests(dir: &Path, target_dir: &Path) -> Result<Option<UnitTests>, PluginError> {
+    let dir = absolute(dir)?;
+    let target_dir = absolute(target_dir)?;
+    let manifest = read_manifest(&dir)?;
+    match manifest.language.as_str() {
+        "typescript" => typescript::unit_tests(&dir, &Sdk::of(&dir, "typescript")?, &target_dir),
+        "python" => python::unit_tests(&dir, &Sdk::of(&dir, "python")?),
+        "zig" => zig::unit_tests(&dir, &Sdk::of(&dir, "zig")?, &target_dir),
+        _ => Ok(None),
+    }
+}
+
+/// What became of a plugin's unit tests.
+#[derive(Debug, Clone)]
+pub struct UnitTests {
+    /// Whether all passed.
+    pub passed: bool,
+    /// The end of what their runner said.
+    pub output: String,
 }
 
 /// Makes a component of a core module that was compiled against the interface.
@@ -93,153 +138,74 @@ pub fn component_of(module: &[u8]) -> Result<Vec<u8>, PluginError> {
         })
 }
 
-/// Compiles the crate in `dir` to a core module.
-fn compile(dir: &Path, target_dir: &Path) -> Result<Vec<u8>, PluginError> {
-    let library = library_name(dir)?;
-    let tools = tools(target_dir)?;
-    let mut command = tools.cargo(dir);
-    command
-        .args(["build", "--release", "--target", TARGET, "--target-dir"])
-        .arg(target_dir);
-    command.args(tools.args());
-    let output = command.output().map_err(|error| {
-        PluginError::new("SB-6004", format!("cargo cannot be started: {error}"))
-            .hint("install Rust: https://rustup.rs")
-    })?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = text.lines().collect();
-        let end = lines
-            .get(lines.len().saturating_sub(OUTPUT_LINES_MAX)..)
-            .unwrap_or_default()
-            .join("\n");
-        return Err(PluginError::new(
-            "SB-5011",
-            format!("the plugin in {} does not compile:\n{end}", dir.display()),
-        ));
-    }
-    let path = target_dir
-        .join(TARGET)
-        .join("release")
-        .join(format!("{library}.wasm"));
-    std::fs::read(&path).map_err(|error| {
-        PluginError::new("SB-5011", format!("cargo made no {}: {error}", path.display()))
-            .hint("Cargo.toml needs [lib] crate-type = [\"cdylib\"]")
-    })
+/// Where the SDK of a language and the interface lie, seen from a plugin.
+struct Sdk {
+    /// The SDK's folder.
+    folder: PathBuf,
+    /// The folder of the interface.
+    wit: PathBuf,
 }
 
-/// The file name cargo gives the library, from `Cargo.toml`.
-fn library_name(dir: &Path) -> Result<String, PluginError> {
-    let path = dir.join("Cargo.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        PluginError::new("SB-5001", format!("{} cannot be read: {error}", path.display()))
-    })?;
-    let in_section = |wanted: &str| {
-        let mut section = "";
-        text.lines().find_map(|line| {
-            let line = line.trim();
-            if line.starts_with('[') {
-                section = line;
-            }
-            let (key, value) = line.split_once('=')?;
-            (section == wanted && key.trim() == "name")
-                .then(|| value.trim().trim_matches('"').replace('-', "_"))
+impl Sdk {
+    /// The SDK that `stadtbus plugin new` put into the plugin's folder, or the one of the source tree the plugin lies in.
+    fn of(dir: &Path, language: &str) -> Result<Self, PluginError> {
+        let own = dir.join("stadtbus");
+        let of_a_tree = dir.ancestors().map(|ancestor| ancestor.join("plugins"));
+        std::iter::once(own)
+            .chain(of_a_tree)
+            .map(|home| Self {
+                folder: home.join("sdk").join(language),
+                wit: home.join("wit"),
+            })
+            .find(|sdk| sdk.folder.is_dir() && sdk.wit.is_dir())
+            .ok_or_else(|| {
+                let what = format!("{} has no SDK for {language}", dir.display());
+                PluginError::new("SB-5011", what).hint(format!(
+                    "stadtbus plugin new NAME --partner PARTNER --language {language} makes a folder that has one"
+                ))
+            })
+    }
+
+    /// The version of the interface: `1.0.0`.
+    fn interface_version(&self) -> Result<String, PluginError> {
+        let path = self.wit.join("stadtbus-plugin.wit");
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            PluginError::new("SB-5001", format!("{} cannot be read: {error}", path.display()))
+        })?;
+        text.lines()
+            .find_map(|line| line.strip_prefix("package stadtbus:plugin@")?.strip_suffix(';'))
+            .map(str::to_owned)
+            .ok_or_else(|| PluginError::new("SB-5011", format!("{} names no version", path.display())))
+    }
+}
+
+fn no_builder(language: &str, path: &Path) -> PluginError {
+    PluginError::new(
+        "SB-6003",
+        format!(
+            "there is no builder for the language `{language}`; its own tools put the component into {}",
+            path.display()
+        ),
+    )
+    .hint("stadtbus plugin build knows rust, typescript, python and zig")
+}
+
+fn write(path: &Path, component: &[u8]) -> Result<(), PluginError> {
+    if std::fs::read(path).is_ok_and(|present| present == component) {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, component))
+        .map_err(|error| {
+            PluginError::new(
+                "SB-5011",
+                format!("{} cannot be written: {error}", path.display()),
+            )
         })
-    };
-    in_section("[lib]")
-        .or_else(|| in_section("[package]"))
-        .ok_or_else(|| PluginError::new("SB-5011", format!("{} names no package", path.display())))
 }
 
-/// How this machine compiles for WebAssembly.
-enum Tools {
-    /// The toolchain as it is.
-    Installed,
-    /// A compiler and library source fetched for the purpose.
-    Fetched(fallback::Toolchain),
-}
-
-impl Tools {
-    fn cargo(&self, dir: &Path) -> Command {
-        let mut command = clean_cargo(dir);
-        if let Self::Fetched(toolchain) = self {
-            toolchain.configure(&mut command);
-        }
-        command.env(
-            "CARGO_ENCODED_RUSTFLAGS",
-            format!("-Clink-arg=-zstack-size={STACK_BYTES}"),
-        );
-        command
-    }
-
-    fn args(&self) -> &'static [&'static str] {
-        match self {
-            Self::Installed => &[],
-            Self::Fetched(_) => &["-Zbuild-std=std,panic_abort"],
-        }
-    }
-}
-
-/// Cargo in `dir`, free of what an outer cargo (tests, xtask, clippy) left in the environment, and with the profile
-/// every guest is built with. Function names stay in, for the backtraces; debug information does not.
-fn clean_cargo(dir: &Path) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(dir);
-    for (name, _) in std::env::vars_os() {
-        let name_text = name.to_string_lossy();
-        let keep = [
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "CARGO_HTTP_CAINFO",
-            "CARGO_HTTP_PROXY",
-        ]
-        .contains(&&*name_text)
-            || name_text.starts_with("CARGO_REGISTR")
-            || name_text.starts_with("CARGO_SOURCE_");
-        if name_text.starts_with("CARGO") && !keep
-            || name_text.starts_with("RUSTFLAGS")
-            || name_text.starts_with("RUSTC")
-        {
-            command.env_remove(&name);
-        }
-    }
-    for (key, value) in [
-        ("OPT_LEVEL", "3"),
-        ("LTO", "fat"),
-        ("CODEGEN_UNITS", "1"),
-        ("PANIC", "abort"),
-        ("STRIP", "debuginfo"),
-        ("DEBUG", "0"),
-    ] {
-        command.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
-    }
-    command
-}
-
-/// Finds or fetches what is needed, cheapest first.
-fn tools(target_dir: &Path) -> Result<Tools, PluginError> {
-    let forced = std::env::var_os(TOOLCHAIN_VARIABLE).is_some_and(|value| value == "fetched");
-    if forced {
-        return fallback::toolchain(target_dir).map(Tools::Fetched);
-    }
-    if has_target() {
-        return Ok(Tools::Installed);
-    }
-    let added = Command::new("rustup").args(["target", "add", TARGET]).output();
-    if added.is_ok_and(|output| output.status.success()) && has_target() {
-        return Ok(Tools::Installed);
-    }
-    fallback::toolchain(target_dir).map(Tools::Fetched)
-}
-
-/// Whether the toolchain carries the standard library for the target.
-fn has_target() -> bool {
-    let Ok(output) = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output()
-    else {
-        return false;
-    };
-    let dir = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    output.status.success() && !dir.is_empty() && Path::new(&dir).is_dir()
+fn absolute(path: &Path) -> Result<PathBuf, PluginError> {
+    std::path::absolute(path)
+        .map_err(|error| PluginError::new("SB-5001", format!("{} cannot be found: {error}", path.display())))
 }

@@ -324,6 +324,31 @@ impl Walk {
     }
 }
 
+/// A core module without its debug information; names of functions stay, for backtraces.
+pub(crate) fn without_debug_info(module: &[u8]) -> Result<Vec<u8>, PluginError> {
+    let broken = || PluginError::new("SB-5011", "the compiler made no WebAssembly module");
+    let mut kept = module.get(..8).ok_or_else(broken)?.to_vec();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.map_err(|_| broken())?;
+        let is_debug =
+            matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug"));
+        if let (false, Some((id, range))) = (is_debug, payload.as_section()) {
+            kept.push(id);
+            leb128(range.len(), &mut kept);
+            kept.extend_from_slice(module.get(range).ok_or_else(broken)?);
+        }
+    }
+    Ok(kept)
+}
+
+fn leb128(mut value: usize, into: &mut Vec<u8>) {
+    while value >= 0x80 {
+        into.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    into.push(value as u8);
+}
+
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

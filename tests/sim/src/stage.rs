@@ -38,7 +38,7 @@ impl Stage {
     pub fn set() -> Result<Self, String> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let guest = here.join("guests/zaehlen");
-        let built = build::build_rust(&guest, &here.join("../../target/guests")).map_err(said)?;
+        let built = build::build(&guest, &here.join("../../target/guests")).map_err(said)?;
         let folder = here.join("city");
         let findings = |findings: stadtbus_contracts::Findings| {
             let all: Vec<_> = findings.iter().map(ToString::to_string).collect();

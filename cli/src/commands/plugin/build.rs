@@ -23,27 +23,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let folder = &args.target.folder;
     let (manifest, _) = manifest(folder)?;
-    if !folder.join("Cargo.toml").is_file() {
-        let message = say!(
-            "{} ist kein Rust-Plugin.",
-            "{} is no Rust plugin.",
-            folder.display()
-        );
-        let name = &manifest.plugin;
-        return Err(Failure::new("SB-6003", Exit::Usage, message)
-            .detail(say!(
-                "Andere Sprachen legen die Komponente selbst nach build/{name}.wasm.",
-                "Other languages put the component into build/{name}.wasm themselves."
-            ))
-            .hint(format!("stadtbus plugin check {}", folder.display())));
-    }
     let folder = folder
         .canonicalize()
         .map_err(|error| Failure::file(folder, &error))?;
     session
         .shell
         .notice(&say!("{} wird gebaut …", "Building {} …", manifest.name()));
-    let built = stadtbus_plugin_host::build::build_rust(&folder, &target_folder(&folder))
+    let built = stadtbus_plugin_host::build::build(&folder, &target_folder(&folder))
         .map_err(|error| host_failure(&error))?;
     let report = &built.report;
     session
@@ -63,8 +49,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Where cargo works: one place for all plugins of the source tree, so that what they share is compiled once.
-fn target_folder(folder: &Path) -> PathBuf {
+/// Where compilers work and fetched tools lie: one place for all plugins of the source tree, so that what they share is
+/// made once.
+pub(super) fn target_folder(folder: &Path) -> PathBuf {
     let tree = folder
         .ancestors()
         .find(|ancestor| ancestor.join("plugins/sdk/rust/Cargo.toml").is_file());

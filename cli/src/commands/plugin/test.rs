@@ -1,11 +1,15 @@
-//! `stadtbus plugin test`: the `*_test.yaml` beside a plugin, with what each case cost.
+//! `stadtbus plugin test`: the unit tests of a plugin, and the `*_test.yaml` beside it with what each case cost.
 
-use super::Target;
+use super::build::target_folder;
+use super::{Target, host_failure, manifest};
 use crate::commands::test::Report;
 use crate::grammar::example;
+use crate::junit::Case;
 use crate::plugin_test;
+use crate::say;
 use crate::session::Session;
-use crate::ui::{Exit, Outcome, t};
+use crate::ui::{Exit, Failure, Outcome, t};
+use std::path::Path;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -22,7 +26,8 @@ pub(super) struct Args {
 
 /// Runs the tests.
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
-    let cases = plugin_test::run(&args.target.folder)?;
+    let mut cases = unit_tests(&args.target.folder)?;
+    cases.extend(plugin_test::run(&args.target.folder)?);
     if cases.is_empty() {
         session
             .shell
@@ -30,4 +35,19 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         return Ok(Exit::Failed);
     }
     args.report.finish(session, &cases)
+}
+
+/// The unit tests in the language of the plugin as one case.
+fn unit_tests(folder: &Path) -> Result<Vec<Case>, Failure> {
+    let (manifest, _) = manifest(folder)?;
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| Failure::file(folder, &error))?;
+    let ran = stadtbus_plugin_host::build::unit_tests(&folder, &target_folder(&folder));
+    let Some(tests) = ran.map_err(|error| host_failure(&error))? else {
+        return Ok(Vec::new());
+    };
+    let name = say!("Tests in {}", "tests in {}", manifest.language);
+    let failure = (!tests.passed).then_some(tests.output);
+    Ok(vec![Case::new(manifest.name(), name, failure)])
 }

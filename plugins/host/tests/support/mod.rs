@@ -91,8 +91,8 @@ pub(crate) fn guest(name: &str) -> (Manifest, Vec<u8>) {
     static BUILDING: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
     let _turn = BUILDING.get_or_init(Default::default).lock();
     let dir = root().join("tests/guests").join(name);
-    let built = build::build_rust(&dir, &root().join("../../target/guests"))
-        .unwrap_or_else(|error| panic!("{error}"));
+    let built =
+        build::build(&dir, &root().join("../../target/guests")).unwrap_or_else(|error| panic!("{error}"));
     (build::read_manifest(&dir).unwrap(), built.component)
 }
 
