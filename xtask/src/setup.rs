@@ -44,10 +44,13 @@ fn plugins(shell: &Shell) -> Done {
     Ok(())
 }
 
-/// Every folder of the city's plugins that has a manifest.
+/// Every folder of the city's plugins that has a manifest: those in operation and those that are ready.
 pub(crate) fn plugin_dirs(shell: &Shell) -> Done<Vec<PathBuf>> {
-    let parent = shell.root.join("plugins/krefeld");
-    let dirs = folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?;
+    let mut dirs = Vec::new();
+    for parent in ["plugins/krefeld", "plugins/krefeld/ready"] {
+        let parent = shell.root.join(parent);
+        dirs.extend(folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?);
+    }
     Ok(dirs
         .into_iter()
         .filter(|dir| dir.join("plugin.yaml").is_file())
