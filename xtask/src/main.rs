@@ -27,6 +27,7 @@ cargo xtask <task>
   test [ARGS…]                    build all, run all tests, plugin tests and contract examples (ARGS go to the runner)
   lint                            format, clippy, layers, file and function length, words, error pages
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
+  guests [--calls N]              measure the same plugin in each language: size, compiling, start, an event (--output FILE)
   chaos [ARGS…]                   disturb bus and broker under load and count what is missing (ARGS: --smoke, --list, --corruption …)
   sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME)
   attack                          try to make the bus call where it must not, in a namespace of live decoys
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         "test" => tasks::test(&shell, &rest),
         "lint" => lint::run(&shell),
         "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
+        "guests" => tasks::guests(&shell, &rest),
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
         "sim" => tasks::sim(&shell, &rest),
         "attack" => tasks::tool(&shell, "stadtbus-attack", &rest),

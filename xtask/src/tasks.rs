@@ -15,6 +15,13 @@ pub(crate) fn tool(shell: &Shell, name: &str, args: &[String]) -> Done {
     shell.run(shell.release_bin(name), args)
 }
 
+/// What a plugin costs in each language.
+pub(crate) fn guests(shell: &Shell, args: &[String]) -> Done {
+    let build = ["build", "--release", "--workspace", "--example", "guests"];
+    shell.run("cargo", &build)?;
+    shell.run(shell.target.join("release/examples/guests"), args)
+}
+
 /// The simulation needs neither broker nor bus, only cargo. With a planted bug it is built in a directory of its own: what
 /// ships must never be the build with the bugs.
 pub(crate) fn sim(shell: &Shell, args: &[String]) -> Done {
