@@ -60,7 +60,7 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, PluginError> {
 /// `target/guests`).
 ///
 /// # Errors
-/// SB-4007/SB-5001 the manifest; SB-6003 a language without a builder; SB-6004 a tool is missing and SB-6006 it cannot be
+/// SB-4007/SB-5001 the manifest; SB-6003 a language without a builder; SB-6004 a tool is missing and SB-6008 it cannot be
 /// fetched; SB-5011 the compiler refuses the source, with the end of its output; what [`crate::check`] refuses.
 pub fn build(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
     let dir = absolute(dir)?;

@@ -26,20 +26,20 @@ fn what_keeps_tools_from_being_fetched_is_named() {
     let cases = [
         (
             "echo npm error code ENOTFOUND >&2; exit 1",
-            "SB-6006",
+            "SB-6008",
             "cannot be reached",
         ),
         (
             "echo npm error code EINTEGRITY >&2; exit 1",
-            "SB-6006",
+            "SB-6008",
             "not what was pinned",
         ),
         (
             "echo THESE PACKAGES DO NOT MATCH THE HASHES; exit 1",
-            "SB-6006",
+            "SB-6008",
             "not what was pinned",
         ),
-        ("echo no space left >&2; exit 1", "SB-6006", "no space left"),
+        ("echo no space left >&2; exit 1", "SB-6008", "no space left"),
         ("echo No module named pip >&2; exit 1", "SB-6004", "no pip"),
     ];
     for (script, code, part) in cases {

@@ -145,7 +145,7 @@ fn not_fetched(manager: &str, language: &str, hint: &str, output: &Output) -> Pl
         "the package manager failed"
     };
     PluginError::new(
-        "SB-6006",
+        "SB-6008",
         format!(
             "the tools for {language} cannot be fetched by {manager}: {why}\n{}",
             end_of(&said)
