@@ -101,12 +101,17 @@ impl Client {
 
     /// `GET`, JSON back.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.get_waiting(path, Duration::ZERO).await
+    }
+
+    /// `GET` that the server may answer later than usual.
+    pub(crate) async fn get_waiting(&self, path: &str, extra: Duration) -> Result<Value, Failure> {
         let call = Call {
             method: Method::GET,
             path,
             content_type: "",
             body: Bytes::new(),
-            extra: Duration::ZERO,
+            extra,
         };
         self.json(call).await
     }

@@ -4,7 +4,7 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, completeness, conformance, dev, dlq, doctor, explain, lint, log, parked, pause, plugin,
+    apply, completeness, conformance, dev, dlq, doctor, explain, lint, listen, log, parked, pause, plugin,
     print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use crate::say;
@@ -90,6 +90,7 @@ pub(crate) enum Command {
     Tap(tap::Args),
     Receive(pull::ReceiveArgs),
     Ack(pull::AckArgs),
+    Listen(listen::Args),
     Status(status::Args),
     Subscription(subscription::Args),
     Pause(pause::PauseArgs),

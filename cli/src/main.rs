@@ -24,8 +24,8 @@ mod session;
 mod ui;
 
 use commands::{
-    apply, completeness, conformance as suite, dev, dlq, doctor, explain, lint, log, parked, pause, plugin,
-    print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
+    apply, completeness, conformance as suite, dev, dlq, doctor, explain, lint, listen, log, parked, pause,
+    plugin, print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -69,6 +69,7 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Send(args) => send::run(&args, session),
         Command::Receive(args) => pull::receive(&args, session),
         Command::Ack(args) => pull::acknowledge(&args, session),
+        Command::Listen(args) => listen::run(&args, session),
         Command::Trace(args) => trace::run(&args, session),
         Command::Route(args) => route::run(&args, session),
         Command::Completeness(args) => completeness::run(&args, session),

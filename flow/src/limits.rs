@@ -38,6 +38,10 @@ pub struct Limits {
     pub parked_events_max: usize,
     /// Size of the log of parked events, in bytes.
     pub parked_bytes_max: u64,
+    /// Most events handed to the reader of a feed that it has not confirmed; then a stream ends, so that it comes back.
+    pub unconfirmed_events_max: usize,
+    /// How long a reader of a stream may owe a confirmation, in milliseconds; then the stream ends, so that it comes back.
+    pub unconfirmed_ms_max: u64,
     /// Failures in a row after which a receiver is left alone; 0: never.
     pub breaker_failures_max: u32,
     /// How long a receiver is left alone at first, in milliseconds; twice as long after each event that fails then.
@@ -104,6 +108,8 @@ impl Default for Limits {
             key_backlog_max: 32,
             parked_events_max: 100_000,
             parked_bytes_max: 4 * 1024 * 1024 * 1024,
+            unconfirmed_events_max: 512,
+            unconfirmed_ms_max: 60_000,
             breaker_failures_max: 20,
             breaker_delay_ms: 5_000,
             breaker_delay_ms_max: 300_000,
@@ -193,7 +199,7 @@ impl Limits {
     }
 
     /// The same of those of lanes.
-    fn lane_bounds(&self) -> [(&'static str, u64, u64, u64); 12] {
+    fn lane_bounds(&self) -> [(&'static str, u64, u64, u64); 14] {
         [
             ("lane_queue_max", self.lane_queue_max as u64, 16, 65_536),
             (
@@ -207,6 +213,13 @@ impl Limits {
             ("key_backlog_max", self.key_backlog_max as u64, 1, 65_536),
             ("parked_events_max", self.parked_events_max as u64, 16, 10_000_000),
             ("parked_bytes_max", self.parked_bytes_max, 1 << 20, 1 << 50),
+            (
+                "unconfirmed_events_max",
+                self.unconfirmed_events_max as u64,
+                1,
+                65_536,
+            ),
+            ("unconfirmed_ms_max", self.unconfirmed_ms_max, 1_000, 3_600_000),
             (
                 "breaker_failures_max",
                 u64::from(self.breaker_failures_max),

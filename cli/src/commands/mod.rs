@@ -8,6 +8,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod lint;
+pub(crate) mod listen;
 pub(crate) mod log;
 pub(crate) mod parked;
 pub(crate) mod pause;

@@ -10,13 +10,14 @@ fn a_bus_that_does_not_answer_is_exit_4() {
         "event.json",
         r#"{"specversion":"1.0","id":"1","source":"urn:x","type":"a.b.v1"}"#,
     );
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 9] = [
         &["status", "--server", NOBODY],
         &["send", event.to_str().unwrap(), "--server", NOBODY],
         &["trace", "1", "--partner", "ngn", "--server", NOBODY],
         &["tap", "--server", NOBODY],
         &["dlq", "list", "--server", NOBODY],
         &["receive", "x", "--server", NOBODY],
+        &["listen", "x", "--server", NOBODY],
         &["route", event.to_str().unwrap(), "--server", NOBODY],
         &["subscription", "list", "--server", NOBODY],
     ];

@@ -224,7 +224,7 @@ impl Cities {
                     .map(|log| (log.as_str().to_owned(), mark(log)))
                     .collect(),
                 watch: Watch::begin(order.subscription(), clock::millis_now()),
-                tally: None,
+                ..Marks::default()
             };
             let value =
                 serde_json::to_vec(&marks).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;

@@ -8,8 +8,9 @@
 //! that guards against the outside stands in one place.
 //!
 //! Four ways out: [`webhook`] (the bus posts), [`pull`] (the receiver fetches, with leases), [`sse`] (the receiver
-//! listens) and the log itself, which needs nothing from here.
+//! listens; where it was, it says by a [`bookmark`]) and the log itself, which needs nothing from here.
 
+pub mod bookmark;
 pub mod conceal;
 pub mod consents;
 pub mod credential;

@@ -66,6 +66,10 @@ pub(super) fn whereabouts(standing: Option<&Standing>, here: bool) -> Text {
             "das Abonnement ist noch nicht so weit",
             "the subscription has not come that far",
         ),
+        Some(Standing::HandedOut) => Text::new(
+            "ausgegeben, noch nicht bestätigt",
+            "handed out, not confirmed yet",
+        ),
         _ if here => Text::new("unterwegs", "under way"),
         _ => Text::new(
             "unterwegs, in einem anderen Bus-Prozess",

@@ -30,6 +30,9 @@ pub struct Marks {
     /// What it remembers of its matches.
     #[serde(default, skip_serializing_if = "Watch::is_unknown")]
     pub watch: Watch,
+    /// By log, up to where its reader has confirmed by a bookmark.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confirmed: BTreeMap<String, Position>,
     /// What became of the events, for a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,
@@ -105,6 +108,13 @@ impl Cursor {
     #[must_use]
     pub fn is_open(&self, position: Position) -> bool {
         self.open.contains(&position) || self.reopen.contains(&position)
+    }
+
+    /// The first open position of which `wanted` holds, those of an earlier life included.
+    #[must_use]
+    pub fn first_open(&self, wanted: impl Fn(Position) -> bool) -> Option<Position> {
+        let first = |open: &BTreeSet<Position>| open.iter().copied().find(|at| wanted(*at));
+        first(&self.reopen).into_iter().chain(first(&self.open)).min()
     }
 
     /// Open positions, those of an earlier life included.

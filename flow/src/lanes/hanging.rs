@@ -69,6 +69,11 @@ impl Lane {
         let mut marks = Marks {
             watch: state.watch.clone(),
             tally: state.tally,
+            confirmed: state
+                .confirmed
+                .iter()
+                .map(|(log, up_to)| (log.as_str().to_owned(), *up_to))
+                .collect(),
             ..Marks::default()
         };
         for (log, (cursor, hang)) in &state.hangs {

@@ -6,7 +6,7 @@
 //! slow receiver delays nobody else.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -71,6 +71,10 @@ pub struct Lane {
     queue_bytes_max: usize,
     retries_max: usize,
     pub(super) parked_events_max: usize,
+    /// Most events handed to the reader of the feed and not confirmed.
+    pub(super) unconfirmed_max: usize,
+    /// Whether it has stopped working here.
+    pub(super) closed: AtomicBool,
 }
 
 impl Lane {
@@ -91,6 +95,11 @@ impl Lane {
                 (log.clone(), (Cursor::resume(&mark), Hang::Behind))
             })
             .collect();
+        let confirmed = marks
+            .confirmed
+            .iter()
+            .filter_map(|(log, up_to)| Some((LogName::new(log).ok()?, *up_to)))
+            .collect();
         let watch = marks
             .watch
             .clone()
@@ -102,6 +111,7 @@ impl Lane {
             paused,
             dirty: watch != marks.watch,
             watch,
+            confirmed,
             tally: order.replay.as_ref().map(|_| marks.tally.unwrap_or_default()),
             written: marks,
             ready_at_once: order.hands_out_untransformed(),
@@ -118,6 +128,8 @@ impl Lane {
             queue_bytes_max: limits.lane_queue_bytes_max,
             retries_max,
             parked_events_max: limits.parked_events_max,
+            unconfirmed_max: limits.unconfirmed_events_max,
+            closed: AtomicBool::new(false),
         }
     }
 

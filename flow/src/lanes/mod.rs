@@ -25,6 +25,7 @@ mod pace;
 mod park;
 pub(crate) mod parked;
 pub mod pauses;
+mod reading;
 mod receive;
 mod reconcile;
 pub mod replay;
@@ -36,6 +37,7 @@ mod state;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod watch;
+mod window;
 
 use std::{
     collections::BTreeMap,
@@ -62,6 +64,7 @@ pub(crate) use park::Wanted;
 pub use park::{KeyState, ParkedKey};
 pub use parked::Stop;
 pub(crate) use pauses::WITHHELD;
+pub use reading::{Batch, Ended, Given, Reading};
 pub(crate) use receive::TOO_OLD;
 pub use receive::{Burial, Handed, Settlement};
 use replay::Replays;
@@ -99,6 +102,13 @@ struct Working {
     lane: Arc<Lane>,
     stop: CancellationToken,
     task: JoinHandle<()>,
+}
+
+impl Working {
+    fn stop(&self) {
+        self.stop.cancel();
+        self.lane.close();
+    }
 }
 
 /// All lanes of one process.
@@ -281,7 +291,7 @@ impl Lanes {
     pub async fn shutdown(&self) {
         self.stop.cancel();
         // All are told first, so that they drain side by side.
-        self.working().values().for_each(|working| working.stop.cancel());
+        self.working().values().for_each(Working::stop);
         let keys: Vec<_> = self.working().keys().cloned().collect();
         let drained = async {
             for key in &keys {

@@ -72,21 +72,13 @@ impl Lane {
         if state.paused.is_some() {
             return Vec::new();
         }
+        state.let_reader_go(now);
         let max = state.paced(max, now);
-        let (mut handed, mut expired) = (Vec::new(), false);
+        let (mut handed, mut ended) = (Vec::new(), false);
         while handed.len() < max && state.leases.room() > 0 {
-            let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
-            let next = if due {
-                state.waiting.pop().map(|waiting| waiting.item)
-            } else {
-                state.ready.pop_front()
+            let Some(mut item) = state.next_ready(now, &mut ended) else {
+                break;
             };
-            let Some(mut item) = next else { break };
-            if item.has_expired() {
-                state.settle(item, Outcome::Expired, None, None);
-                expired = true;
-                continue;
-            }
             item.attempts += 1;
             let (attempt, logged) = (item.attempts, Arc::clone(&item.logged));
             match state.leases.lease(item, now, ttl) {
@@ -103,11 +95,11 @@ impl Lane {
         }
         state.begun(handed.len(), now);
         drop(state);
-        if expired {
+        if ended {
             self.room.notify_waiters();
         }
-        if expired || !handed.is_empty() {
-            // The runner watches over leases, and this may be the first; and what waited behind an expired event may go.
+        if ended || !handed.is_empty() {
+            // The runner watches over leases, and this may be the first; and what waited behind an event that has ended may go.
             self.work.notify_waiters();
         }
         handed

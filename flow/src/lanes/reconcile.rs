@@ -270,7 +270,7 @@ impl Lanes {
             let Some(working) = working.get_mut(key) else {
                 return;
             };
-            working.stop.cancel();
+            working.stop();
             std::mem::replace(&mut working.task, tokio::spawn(async {}))
         };
         if let Err(error) = task.await {

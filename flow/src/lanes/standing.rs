@@ -40,6 +40,9 @@ impl Lane {
         if state.queue.iter().any(|item| at(&item)) || state.ready.iter().any(|item| at(&item)) {
             return Some(Standing::Queued);
         }
+        if state.window.holds(log, position) {
+            return Some(Standing::HandedOut);
+        }
         if let Some(line) = state.keys.parked_line(log, position) {
             let stop = line.stop.clone().filter(|_| !line.is_under_way());
             return Some(Standing::Parked {
@@ -76,7 +79,7 @@ impl Lane {
             waiting: state.waiting.len(),
             parked: state.keys.parked(),
             parked_keys: state.keys.resting().count(),
-            leased: state.leases.len(),
+            leased: state.leases.len() + state.window.len(),
             open: state
                 .hangs
                 .values()
@@ -112,6 +115,8 @@ pub enum Standing {
     },
     /// Waits until an earlier event of its key has come to its end.
     Behind,
+    /// Handed to the reader of the feed, which has not confirmed it.
+    HandedOut,
     /// Being carried, or leased by a receiver.
     UnderWay,
     /// Failed, and waiting for its next attempt.
@@ -136,7 +141,7 @@ pub struct Figures {
     pub parked: usize,
     /// Keys of which something stands there.
     pub parked_keys: usize,
-    /// Events leased by a receiver.
+    /// Events leased by a receiver, or handed to a reader that has not confirmed them.
     pub leased: usize,
     /// Events offered and not settled.
     pub open: usize,

@@ -18,6 +18,7 @@ use super::{
     replay::Tally,
     settled::Fact,
     watch::Watch,
+    window::Window,
 };
 use crate::{clock, deliver::pull::Leases};
 
@@ -33,6 +34,10 @@ pub(super) struct State {
     /// Nothing is taken before: the first of the queue has to wait, and what follows must not pass it.
     pub(super) held_until: Option<Instant>,
     pub(super) leases: Leases<Item>,
+    /// Handed to the reader of the feed, and not confirmed.
+    pub(super) window: Window,
+    /// Up to where readers have confirmed, in each log.
+    pub(super) confirmed: BTreeMap<LogName, Position>,
     /// How fast the receiver wants to be delivered to, if it says.
     pub(super) pace: Option<Pace>,
     pub(super) breaker: Breaker,
@@ -70,6 +75,8 @@ impl State {
             waiting: BinaryHeap::new(),
             held_until: None,
             leases: Leases::new(leases_max),
+            window: Window::default(),
+            confirmed: BTreeMap::new(),
             pace: None,
             breaker: Breaker::new(0, Duration::ZERO, Duration::ZERO),
             consent: Breaker::new(1, CONSENT_LOOK, CONSENT_LOOK),
@@ -143,6 +150,7 @@ impl State {
             + self.ready.len()
             + self.waiting.len()
             + self.leases.len()
+            + self.window.len()
             + self.keys.held()
             + self.carried
     }

@@ -96,6 +96,22 @@ impl IntoParams for Meant {
     }
 }
 
+/// Where a reader was when its connection broke.
+pub(crate) struct LastEventId;
+
+impl IntoParams for LastEventId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The `id` of the last event that was handled. Confirms it and those before it.";
+        vec![in_header(
+            "Last-Event-ID",
+            description,
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .max_length(Some(8_192)),
+        )]
+    }
+}
+
 /// A token in the URL.
 pub(crate) struct QueryToken;
 

@@ -93,6 +93,8 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(subscriptions::reject))
         .with(routes!(subscriptions::extend))
         .with(routes!(subscriptions::stream))
+        .with(routes!(subscriptions::events))
+        .with(routes!(subscriptions::confirm))
         .with(routes!(subscriptions::list_parked))
         .with(routes!(subscriptions::show_parked))
         .with(routes!(subscriptions::resume_parked))
@@ -175,6 +177,7 @@ async fn in_time(State(bus): Shared, request: Request, next: Next) -> Response {
     }
     let path = request.uri().path();
     let own_time = path.ends_with("/stream")
+        || (path.starts_with("/v1/subscriptions/") && path.ends_with("/events"))
         || path.ends_with("/receive")
         || path.ends_with("/accept-truth")
         || path == "/v1/tap"

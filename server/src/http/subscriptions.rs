@@ -1,5 +1,7 @@
 //! Subscribers: take events by pull or as a live stream; pause and resume what is theirs.
 
+mod events;
+mod live;
 mod parked;
 mod pull;
 mod stream;
@@ -9,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -18,14 +20,15 @@ use stadtbus_flow::{
     Refusal,
     authenticate::{Principal, Scope},
     city::Order,
-    lanes::{Lane, Pause, pauses, replay::store},
+    lanes::{Ended, Lane, Pause, pauses, replay::store},
 };
 use utoipa::{
     IntoResponses, ToSchema,
     openapi::{self, HeaderBuilder, ObjectBuilder, RefOr, ResponseBuilder, schema::Type},
 };
 
-pub(super) use self::{parked::*, pull::*, stream::*};
+use self::events::CURSOR;
+pub(super) use self::{events::*, parked::*, pull::*, stream::*};
 use super::{Problem, Shared, extract::Path, principal};
 use crate::{
     Bus,
@@ -134,6 +137,37 @@ fn takes(order: &Order, sink: &Sink) -> Result<(), Problem> {
         "SB-2007",
         format!("This subscription is delivered by {found}, not by {wanted}."),
     )))
+}
+
+/// Whether its events can be read by cursor, at once or as a stream.
+fn reads(order: &Order) -> Result<(), Problem> {
+    if order.is_taken_by_receiver() {
+        return Ok(());
+    }
+    let kind = order.subscription().sink.kind();
+    let detail = format!("This subscription is delivered by {kind}; nobody reads it.");
+    Err(Refusal::new("SB-2007", detail).into())
+}
+
+/// Why a reader gets nothing more.
+fn ended(why: Ended) -> Problem {
+    Problem(match why {
+        Ended::Displaced => Refusal::new(
+            "SB-2055",
+            "Another reader began to read this subscription; it has one reader at a time.",
+        ),
+        Ended::Closed | Ended::Unconfirmed => Refusal::new(
+            "SB-1405",
+            "This subscription is being taken over, or changed; ask again.",
+        ),
+        Ended::Broker(error) => error.into(),
+    })
+}
+
+/// A call as it was made, to be repeated elsewhere.
+fn with_query(call: &str, uri: &Uri) -> String {
+    uri.query()
+        .map_or_else(|| call.to_owned(), |query| format!("{call}?{query}"))
 }
 
 /// What answers [`Place::There`].

@@ -8,7 +8,7 @@ use stadtbus_harness::{BusOptions, Client, OtlpReceiver, Receiver, World, WorldO
 use crate::support::{LATER, SOON, krefeld, nothing_more, take};
 
 /// The city with all its webhooks led to one receiver.
-async fn city(bus: BusOptions) -> (World, Receiver) {
+pub(crate) async fn city(bus: BusOptions) -> (World, Receiver) {
     let receiver = Receiver::start().await.unwrap();
     let names = [
         "FB37",
@@ -35,13 +35,13 @@ async fn city(bus: BusOptions) -> (World, Receiver) {
     (World::start(options).await.unwrap(), receiver)
 }
 
-fn input(name: &str) -> Bytes {
+pub(crate) fn input(name: &str) -> Bytes {
     std::fs::read(workspace_dir().join("tests/demo/inputs").join(name))
         .unwrap()
         .into()
 }
 
-async fn control_room(world: &World) -> Client {
+pub(crate) async fn control_room(world: &World) -> Client {
     world.client("ngn", "leitwarte", "publish").await.unwrap()
 }
 

@@ -184,7 +184,7 @@ pub(in crate::http) async fn receive(
 }
 
 /// An event's own JSON goes into the answer as it is, so that its data keeps its spelling.
-fn raw(json: &[u8]) -> Box<RawValue> {
+pub(super) fn raw(json: &[u8]) -> Box<RawValue> {
     serde_json::from_slice(json).unwrap_or_default()
 }
 
