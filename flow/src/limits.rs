@@ -42,6 +42,8 @@ pub struct Limits {
     pub unconfirmed_events_max: usize,
     /// How long a reader of a stream may owe a confirmation, in milliseconds; then the stream ends, so that it comes back.
     pub unconfirmed_ms_max: u64,
+    /// Most WebSockets open at one time.
+    pub websockets_max: usize,
     /// Failures in a row after which a receiver is left alone; 0: never.
     pub breaker_failures_max: u32,
     /// How long a receiver is left alone at first, in milliseconds; twice as long after each event that fails then.
@@ -110,6 +112,7 @@ impl Default for Limits {
             parked_bytes_max: 4 * 1024 * 1024 * 1024,
             unconfirmed_events_max: 512,
             unconfirmed_ms_max: 60_000,
+            websockets_max: 1_024,
             breaker_failures_max: 20,
             breaker_delay_ms: 5_000,
             breaker_delay_ms_max: 300_000,
@@ -199,7 +202,7 @@ impl Limits {
     }
 
     /// The same of those of lanes.
-    fn lane_bounds(&self) -> [(&'static str, u64, u64, u64); 14] {
+    fn lane_bounds(&self) -> [(&'static str, u64, u64, u64); 15] {
         [
             ("lane_queue_max", self.lane_queue_max as u64, 16, 65_536),
             (
@@ -219,6 +222,7 @@ impl Limits {
                 1,
                 65_536,
             ),
+            ("websockets_max", self.websockets_max as u64, 0, 65_536),
             ("unconfirmed_ms_max", self.unconfirmed_ms_max, 1_000, 3_600_000),
             (
                 "breaker_failures_max",

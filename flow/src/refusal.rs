@@ -29,7 +29,7 @@ impl Refusal {
     #[must_use]
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         let retry_after = match code {
-            "SB-1404" | "SB-1405" | "SB-1407" | "SB-1411" | "SB-1412" | "SB-1501" | "SB-1503" => {
+            "SB-1404" | "SB-1405" | "SB-1407" | "SB-1411" | "SB-1412" | "SB-1415" | "SB-1501" | "SB-1503" => {
                 Some(Duration::from_secs(1))
             }
             "SB-1502" | "SB-1508" => Some(Duration::from_secs(30)),
@@ -65,11 +65,11 @@ impl Refusal {
             "SB-1109" => 415,
             "SB-1301" | "SB-1302" | "SB-1303" | "SB-1304" => 401,
             "SB-1305" | "SB-1306" | "SB-1307" | "SB-1308" | "SB-1309" | "SB-1310" | "SB-1311" | "SB-1312"
-            | "SB-1202" => 403,
+            | "SB-1202" | "SB-2059" => 403,
             "SB-1401" | "SB-1403" | "SB-1406" => 413,
             "SB-1402" => 431,
             "SB-1404" => 429,
-            "SB-1405" | "SB-1407" | "SB-1411" | "SB-1412" | "SB-1501" | "SB-1502" | "SB-1503"
+            "SB-1405" | "SB-1407" | "SB-1411" | "SB-1412" | "SB-1415" | "SB-1501" | "SB-1502" | "SB-1503"
             | "SB-1508" => 503,
             "SB-1511" | "SB-2054" => 410,
             "SB-1504" | "SB-1509" | "SB-2022" | "SB-2004" | "SB-2007" | "SB-2011" | "SB-2052" | "SB-2053"
@@ -79,7 +79,7 @@ impl Refusal {
             "SB-1505" | "SB-2001" | "SB-2002" | "SB-2005" | "SB-2009" | "SB-2021" | "SB-2033" | "SB-2077"
             | "SB-4009" => 404,
             "SB-2010" => 405,
-            "SB-2051" => 400,
+            "SB-2051" | "SB-2058" => 400,
             code if code.starts_with("SB-11") => 400,
             code if code.starts_with("SB-15") => 500,
             code if code.starts_with("SB-6") => 400,

@@ -27,7 +27,7 @@ use stadtbus_flow::{
     log::LogWriter,
 };
 use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Pool};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     StartError, broker,
@@ -58,6 +58,8 @@ pub struct Bus {
     pub(crate) places: Option<Arc<Places>>,
     pub(crate) facts: Arc<Facts>,
     pub(crate) degraded: Option<String>,
+    /// Places for WebSockets.
+    pub(crate) sockets: Arc<Semaphore>,
     spans: Spans,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -69,6 +71,7 @@ impl Bus {
     /// The first part that cannot be built, with its code.
     pub async fn assemble(config: Config, address: SocketAddr) -> Result<Self, StartError> {
         let limits = config.limits.clone();
+        let sockets = Arc::new(Semaphore::new(limits.websockets_max));
         let verifier = Arc::new(verifier(&config)?);
         // The broker comes first: what it cannot promise, nobody after it can.
         let broker = broker::connect(&config.broker).await?;
@@ -130,6 +133,7 @@ impl Bus {
             places,
             facts,
             degraded,
+            sockets,
             spans,
             tasks: Mutex::default(),
         };

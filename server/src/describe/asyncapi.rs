@@ -301,7 +301,7 @@ fn receive(
         "channel": {"$ref": format!("#/channels/{ty}")},
         "title": format!("{recipient} empfängt / receives"),
         "summary": contract.name,
-        "description": "Webhook, GET /v1/subscriptions/{id}/events, POST /v1/subscriptions/{id}/receive, GET /v1/subscriptions/{id}/stream",
+        "description": "Webhook, GET /v1/subscriptions/{id}/events, POST /v1/subscriptions/{id}/receive, GET /v1/subscriptions/{id}/stream, GET /v1/subscriptions/{id}/websocket",
         "messages": [{"$ref": format!("#/channels/{ty}/messages/{ty}")}],
         "security": [{"$ref": "#/components/securitySchemes/bearer"}],
         "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},

@@ -17,10 +17,12 @@ mod logs;
 mod orders;
 mod problem;
 mod publish;
+mod publish_socket;
 mod replays;
 mod secret;
 mod subscriptions;
 mod tap;
+mod websocket;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,13 +38,12 @@ use descriptions::OpenApiText;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use problem::Problem;
 use stadtbus_flow::{Limits, Refusal, authenticate::Principal, validate};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::routes;
 
 use crate::Bus;
@@ -76,6 +77,7 @@ fn api(limits: &Limits, accept: bool) -> Api {
     if accept {
         api = api
             .with(routes!(publish::events, publish::consent))
+            .with(routes!(publish_socket::publish))
             .with(routes!(publish::raw, publish::raw_consent));
     }
     let everyday = api
@@ -95,6 +97,7 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(subscriptions::stream))
         .with(routes!(subscriptions::events))
         .with(routes!(subscriptions::confirm))
+        .with(routes!(subscriptions::websocket))
         .with(routes!(subscriptions::list_parked))
         .with(routes!(subscriptions::show_parked))
         .with(routes!(subscriptions::resume_parked))
@@ -199,7 +202,7 @@ async fn in_time(State(bus): Shared, request: Request, next: Next) -> Response {
 /// Serves until `stop`, then lets open requests end.
 pub(crate) async fn serve(listener: TcpListener, bus: Arc<Bus>, stop: CancellationToken) {
     let app = routes(bus);
-    let graceful = GracefulShutdown::new();
+    let open = TaskTracker::new();
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -221,19 +224,31 @@ pub(crate) async fn serve(listener: TcpListener, bus: Arc<Bus>, stop: Cancellati
             tracing::debug!(%error, "TCP_NODELAY could not be set.");
         }
         let service = TowerToHyperService::new(app.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "A connection ended badly.");
-            }
-        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        open.spawn(to_the_end(connection.with_upgrades(), stop.clone()));
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown())
-        .await
-        .is_err()
-    {
+    open.close();
+    if tokio::time::timeout(DRAIN_WITHIN, open.wait()).await.is_err() {
         tracing::warn!("Requests were still open when the drain time was over.");
+    }
+}
+
+type Connection = http1::UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
+
+/// Serves one connection; after `stop` it ends with the request that is open.
+async fn to_the_end(connection: Connection, stop: CancellationToken) {
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        biased;
+        served = connection.as_mut() => served,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "A connection ended badly.");
     }
 }
 

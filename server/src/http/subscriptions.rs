@@ -5,6 +5,7 @@ mod live;
 mod parked;
 mod pull;
 mod stream;
+mod websocket;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,7 +29,7 @@ use utoipa::{
 };
 
 use self::events::CURSOR;
-pub(super) use self::{events::*, parked::*, pull::*, stream::*};
+pub(super) use self::{events::*, parked::*, pull::*, stream::*, websocket::*};
 use super::{Problem, Shared, extract::Path, principal};
 use crate::{
     Bus,

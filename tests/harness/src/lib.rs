@@ -29,6 +29,7 @@ mod receiver;
 mod sse;
 mod token;
 mod wait;
+mod websocket;
 mod wire;
 mod world;
 
@@ -45,6 +46,7 @@ pub use receiver::{Receiver, Reply, Request};
 pub use sse::{SseEvent, SseStream};
 pub use token::{Issuer, TokenParts};
 pub use wait::{eventually, eventually_some};
+pub use websocket::{Declined, WebSocket};
 pub use world::{World, WorldOptions};
 
 #[cfg(test)]

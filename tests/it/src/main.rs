@@ -45,3 +45,4 @@ mod subscriptions;
 mod telemetry;
 mod verifiability;
 mod webhook;
+mod websocket;
