@@ -7,7 +7,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use stadtbus_event::Event;
+use stadtbus_event::{Event, PartnerId};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::Instant,
@@ -25,8 +25,10 @@ use crate::{
 };
 
 mod raw;
+mod shares;
 
 pub use raw::RawAnswer;
+use shares::{Share, Shares};
 
 /// A request as it came from the network, its body already bounded by the server.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ pub struct Acceptor {
     pub(crate) facts: Arc<Facts>,
     pub(crate) limits: Limits,
     slots: Semaphore,
+    shares: Shares,
     keys: raw::KeyLocks,
 }
 
@@ -75,6 +78,7 @@ impl Acceptor {
             facts,
             limits,
             slots,
+            shares: Shares::default(),
             keys: raw::KeyLocks::default(),
         }
     }
@@ -115,6 +119,7 @@ impl Acceptor {
         let _slot = self.slot()?;
         let principal = self.publisher(&request.headers)?;
         *partner = Some(principal.partner.to_string());
+        let _share = self.share(&principal.partner)?;
         let arrival = ingest::read(&request.headers, request.body, &self.limits)?;
         match arrival {
             Arrival::One(event) => {
@@ -215,6 +220,11 @@ impl Acceptor {
         self.slots
             .try_acquire()
             .map_err(|_| Refusal::new("SB-1404", "Too many requests are being accepted at this moment."))
+    }
+
+    /// Nobody's flood is another's (P6).
+    fn share(&self, partner: &PartnerId) -> Result<Share<'_>, Refusal> {
+        self.shares.take(partner, self.limits.accept_inflight_partner_max)
     }
 
     fn span(&self, name: &str, headers: &HeaderMap) -> Span {

@@ -16,10 +16,14 @@ pub struct Limits {
     pub event_bytes_max: usize,
     /// Largest HTTP request body, in bytes; bounds a batch.
     pub body_bytes_max: usize,
+    /// Most bytes of request bodies held at one time; whoever finds no room is answered 429.
+    pub bodies_bytes_max: u64,
     /// Most events in one batch.
     pub batch_events_max: usize,
     /// Most requests being accepted at one time; one more is answered 429.
     pub accept_inflight_max: usize,
+    /// Most of them from one partner: what leaves room for the others.
+    pub accept_inflight_partner_max: usize,
     /// How long one request may take until it is answered 503, in milliseconds.
     pub accept_timeout_ms: u64,
     /// How often an event may be derived from a derived event before the chain is cut.
@@ -99,8 +103,10 @@ impl Default for Limits {
         Self {
             event_bytes_max: 256 * 1024,
             body_bytes_max: 8 * 1024 * 1024,
+            bodies_bytes_max: 256 * 1024 * 1024,
             batch_events_max: 1_000,
             accept_inflight_max: 2_048,
+            accept_inflight_partner_max: 1_024,
             accept_timeout_ms: 10_000,
             hops_max: 8,
             lane_queue_max: 1_024,
@@ -163,7 +169,7 @@ impl Limits {
     }
 
     /// Name, value, least and most of each limit but those of lanes.
-    fn bounds(&self) -> [(&'static str, u64, u64, u64); 18] {
+    fn bounds(&self) -> [(&'static str, u64, u64, u64); 20] {
         [
             (
                 "event_bytes_max",
@@ -172,8 +178,20 @@ impl Limits {
                 900 << 10,
             ),
             ("body_bytes_max", self.body_bytes_max as u64, 64 << 10, 64 << 20),
+            (
+                "bodies_bytes_max",
+                self.bodies_bytes_max,
+                self.body_bytes_max as u64,
+                64 << 30,
+            ),
             ("batch_events_max", self.batch_events_max as u64, 1, 10_000),
             ("accept_inflight_max", self.accept_inflight_max as u64, 1, 65_536),
+            (
+                "accept_inflight_partner_max",
+                self.accept_inflight_partner_max as u64,
+                1,
+                65_536,
+            ),
             ("accept_timeout_ms", self.accept_timeout_ms, 100, 60_000),
             ("hops_max", u64::from(self.hops_max), 1, 64),
             ("lease_groups", u64::from(self.lease_groups), 1, 256),

@@ -32,6 +32,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use crate::{
     StartError, broker,
     config::{BrokerKind, Config},
+    http::Bodies,
     keys::{keeper, signing_keys, verifier},
     telemetry::Spans,
     witness::{Watch, witnessed},
@@ -44,6 +45,7 @@ const CITY_WITHIN: Duration = Duration::from_secs(30);
 pub struct Bus {
     pub(crate) config: Config,
     pub(crate) limits: Limits,
+    pub(crate) bodies: Bodies,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) witness: Option<Watch>,
     pub(crate) verifier: Arc<Verifier>,
@@ -118,6 +120,7 @@ impl Bus {
         let places = places(&config);
         let bus = Self {
             config,
+            bodies: Bodies::new(limits.bodies_bytes_max),
             limits,
             dead_letters: DeadLetters::new(Arc::clone(&broker)),
             broker,

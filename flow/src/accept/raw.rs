@@ -128,6 +128,7 @@ impl Acceptor {
         let _slot = self.slot()?;
         let principal = self.publisher(&request.headers)?;
         *partner = Some(principal.partner.to_string());
+        let _share = self.share(&principal.partner)?;
         let city = self.cities.current()?;
         validate::registered(&city.registry, &principal)?;
         let route = city

@@ -4,6 +4,7 @@
 //! document (RFC 9457) made in one place, [`problem`].
 
 mod api;
+mod bodies;
 mod city;
 mod completeness;
 mod consent;
@@ -34,6 +35,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
+pub(crate) use bodies::Bodies;
 use descriptions::OpenApiText;
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -162,6 +164,7 @@ fn routes(bus: Arc<Bus>) -> Router {
             Problem(Refusal::new("SB-2010", "This path does not take this method."))
         })
         .layer(Extension(text))
+        .layer(middleware::from_fn_with_state(Arc::clone(&bus), bodies::bounded))
         .layer(middleware::from_fn_with_state(Arc::clone(&bus), in_time))
         .with_state(bus)
 }

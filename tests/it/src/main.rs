@@ -31,6 +31,7 @@ mod in_order;
 mod journey;
 mod krefeld;
 mod logs;
+mod overload;
 mod plugins;
 mod pull;
 mod reading;
