@@ -100,6 +100,7 @@ impl Lane {
             return None;
         }
         state.dirty = false;
+        state.facts_away += state.facts.len();
         Some(Collected {
             facts: std::mem::take(&mut state.facts),
             due_done: std::mem::take(&mut state.due_done),
@@ -112,7 +113,23 @@ impl Lane {
     /// The facts alone, if there are at least so many.
     pub(super) fn collect_facts(&self, least: usize) -> Option<Vec<Fact>> {
         let mut state = self.state();
-        (state.facts.len() >= least).then(|| std::mem::take(&mut state.facts))
+        if state.facts.len() < least {
+            return None;
+        }
+        state.facts_away += state.facts.len();
+        Some(std::mem::take(&mut state.facts))
+    }
+
+    /// So many of the facts that were taken are written.
+    pub(super) fn facts_written(&self, count: usize) {
+        let mut state = self.state();
+        let held_up = state.tells_too_much();
+        state.facts_away = state.facts_away.saturating_sub(count);
+        drop(state);
+        if held_up {
+            self.room.notify_waiters();
+            self.work.notify_waiters();
+        }
     }
 
     /// The due retries that it was given and whose records are not removed.
@@ -124,6 +141,7 @@ impl Lane {
     /// Takes back facts that could not be written.
     pub(super) fn give_back_facts(&self, mut facts: Vec<Fact>) {
         let mut state = self.state();
+        state.facts_away = state.facts_away.saturating_sub(facts.len());
         facts.append(&mut state.facts);
         state.facts = facts;
     }

@@ -143,7 +143,9 @@ impl Lane {
     pub(super) fn offer(&self, logged: &Arc<Logged>, hang: Hang) -> Offer {
         let key = self.key_of(logged);
         let mut state = self.state();
-        let full = state.occupied() >= self.queue_max || state.bytes >= self.queue_bytes_max;
+        let full = state.occupied() >= self.queue_max
+            || state.bytes >= self.queue_bytes_max
+            || state.tells_too_much();
         let State {
             hangs, keys, dirty, ..
         } = &mut *state;
@@ -204,7 +206,7 @@ impl Lane {
         if state.due_open.contains(&due) || state.due_done.contains(&due) {
             return Offer::Known;
         }
-        if state.occupied() >= self.queue_max {
+        if state.occupied() >= self.queue_max || state.tells_too_much() {
             return Offer::Full;
         }
         state.due_open.insert(due);
@@ -361,7 +363,8 @@ impl Lane {
             Room::Half => 2,
             Room::Some => 8,
         };
-        state.occupied() <= self.queue_max - self.queue_max / part
+        !state.tells_too_much()
+            && state.occupied() <= self.queue_max - self.queue_max / part
             && state.bytes <= self.queue_bytes_max - self.queue_bytes_max / part
     }
 }

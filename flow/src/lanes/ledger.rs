@@ -114,6 +114,10 @@ impl Ledger {
             tracing::warn!(%error, "Settle facts could not be written; they are kept for the next flush.");
             full.into_iter()
                 .for_each(|(lane, facts)| lane.give_back_facts(facts));
+            return;
+        }
+        for (lane, facts) in full {
+            lane.facts_written(facts.len());
         }
     }
 
@@ -123,6 +127,9 @@ impl Ledger {
             tracing::warn!(%error, "Settle facts could not be written; they are kept for the next flush.");
             give_back(group);
             return Vec::new();
+        }
+        for (lane, one) in &group {
+            lane.facts_written(one.facts.len());
         }
         let mut lost = Vec::new();
         let writes = group.iter().map(|(lane, one)| cursor_write(lane, one)).collect();

@@ -326,7 +326,8 @@ impl Lane {
 impl State {
     /// Parked events come back only when all that an earlier life left open is read: it may stand before them.
     fn may_fetch(&self) -> bool {
-        self.fetched < FETCHED_MAX && self.hangs.values().all(|(cursor, _)| cursor.is_reread())
+        let room = self.fetched < FETCHED_MAX && !self.tells_too_much();
+        room && self.hangs.values().all(|(cursor, _)| cursor.is_reread())
     }
 
     fn change_stop(&mut self, key: &Key, stop: Option<Stop>, until: Option<Instant>) {

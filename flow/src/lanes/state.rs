@@ -25,6 +25,11 @@ use crate::{clock, deliver::pull::Leases};
 /// How often an event looks whether its receiver consents by now. How often the receiver is asked is not for the lane to say.
 const CONSENT_LOOK: Duration = Duration::from_secs(1);
 
+/// Facts of one lane that may be unwritten. A bus that writes them four times a second stays far below; reached, it cannot write
+/// them, and then no event more is taken into the lane: else they would be all that is in memory, and without them no
+/// cursor moves, so that a restart would deliver again what they are about.
+pub(super) const FACTS_HELD_MAX: usize = 32_768;
+
 /// What a lane holds. Everything open is in exactly one place of it, or carried.
 pub(super) struct State {
     pub(super) queue: VecDeque<Item>,
@@ -59,6 +64,8 @@ pub(super) struct State {
     pub(super) due_open: BTreeSet<Position>,
     pub(super) due_done: Vec<Position>,
     pub(super) facts: Vec<Fact>,
+    /// Facts that are being written: still in memory, and perhaps back soon.
+    pub(super) facts_away: usize,
     pub(super) paused: Option<Pause>,
     pub(super) revision: Option<u64>,
     pub(super) written: Marks,
@@ -91,6 +98,7 @@ impl State {
             due_open: BTreeSet::new(),
             due_done: Vec::new(),
             facts: Vec::new(),
+            facts_away: 0,
             paused: None,
             revision: None,
             written: Marks::default(),
@@ -153,6 +161,11 @@ impl State {
             + self.window.len()
             + self.keys.held()
             + self.carried
+    }
+
+    /// Whether as many outcomes wait to be written down as a lane may hold: nothing more may come to its end.
+    pub(super) fn tells_too_much(&self) -> bool {
+        self.facts.len() + self.facts_away >= FACTS_HELD_MAX
     }
 
     pub(super) fn enqueue(&mut self, item: Item) {

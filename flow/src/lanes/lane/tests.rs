@@ -1,7 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::{deliver::outcome::Outcome as Answer, lanes::testing};
+use crate::{
+    deliver::outcome::Outcome as Answer,
+    lanes::{item::Outcome, state::FACTS_HELD_MAX, testing},
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_breaker_whose_time_is_up_waits_for_what_is_due() {
@@ -30,4 +33,35 @@ async fn a_breaker_whose_time_is_up_waits_for_what_is_due() {
     testing::offer(&lane, &testing::logged(2, "urn:a", "k"));
     assert!(lane.next_retry().is_some_and(|at| at <= Instant::now()));
     assert_eq!(lane.take(2).len(), 1, "one goes and decides");
+}
+
+/// Where outcomes cannot be written down, a lane takes no more events than it can remember the outcomes of.
+#[test]
+fn a_lane_that_cannot_tell_what_it_did_does_no_more() {
+    let lane = testing::lane(
+        Marks::default(),
+        &Limits::default(),
+        json!({"sink": {"pull": {}}}),
+    );
+    let offer = |position: usize| {
+        let logged = testing::logged(u64::try_from(position).unwrap(), "urn:a", "k");
+        lane.offer(&logged, Hang::Behind)
+    };
+    let end = |position: usize| {
+        assert_eq!(offer(position), Offer::Taken);
+        let item = lane.state().ready.pop_front().unwrap();
+        lane.settle(item, Outcome::Delivered, None, None);
+    };
+    (1..=FACTS_HELD_MAX).for_each(end);
+    let next = FACTS_HELD_MAX + 1;
+    assert_eq!(offer(next), Offer::Full);
+    let facts = lane.collect_facts(1).unwrap();
+    assert_eq!(offer(next), Offer::Full, "being written is not written");
+    lane.give_back_facts(facts);
+    assert_eq!(offer(next), Offer::Full);
+    assert!(!lane.has_room(Room::Some));
+    let facts = lane.collect_facts(1).unwrap();
+    lane.facts_written(facts.len());
+    assert!(lane.has_room(Room::Some));
+    assert_eq!(offer(next), Offer::Taken);
 }
