@@ -20,7 +20,9 @@ Measures the bus and the broker below it, side by side.
   --durability always|default|both  the broker acknowledges after fsync, or after the write (both)
   --seconds N                       seconds that count, per measurement, 1 to 30 (5)
 
-  Nur auf Wunsch / on demand only: --only journey  (2,000,000 events for each second; 10 GB, minutes)
+  Nur auf Wunsch / on demand only:
+    --only journey   eine Frage unter Millionen Ereignissen / one question among millions of events (2,000,000 events for each second; 10 GB, minutes)
+    --only hanging   ein Empfänger, der nie antwortet, neben zwanzig / one that never answers beside twenty (12 times --seconds)
 ";
 
 /// What is to be measured, and where the rows go.

@@ -36,6 +36,8 @@ pub(crate) struct Subscription {
 pub(crate) enum Sink {
     /// The bench's receiver, as `host:port`.
     Webhook(String),
+    /// A receiver that takes its time for ever, as `host:port`: given up soon, so that a measurement can go on without it.
+    Silent(String),
     /// Fetched by the bench.
     Pull,
     /// Back into the log.
@@ -47,7 +49,7 @@ impl Subscription {
     fn concurrency(&self) -> u32 {
         match self.sink {
             Sink::Log => 256,
-            Sink::Webhook(_) | Sink::Pull => 64,
+            Sink::Webhook(_) | Sink::Silent(_) | Sink::Pull => 64,
         }
     }
 
@@ -62,14 +64,20 @@ impl Subscription {
             String::new()
         };
         let sink = match &self.sink {
-            Sink::Webhook(host) => format!("webhook: {{url: \"http://{host}/stadtbus\", mode: structured}}"),
+            Sink::Webhook(host) | Sink::Silent(host) => {
+                format!("webhook: {{url: \"http://{host}/stadtbus\", mode: structured}}")
+            }
             Sink::Pull => "pull: {}".to_owned(),
             Sink::Log => {
                 format!("log: {{source: \"urn:messstand:map:plattform\", publishes: [{MAPPED_TYPE}]}}")
             }
         };
+        let patience = match self.sink {
+            Sink::Silent(_) => ", timeout_ms: 2000, attempts_max: 100",
+            _ => "",
+        };
         format!(
-            "subscription: {}\npartner: {}\ntitle: Messung\npurpose: https://w3id.org/dpv#ServiceMonitoring\ntypes: [{READ_TYPE}]\n{filters}{plugin}sink:\n  {sink}\ndelivery: {{concurrency: {}}}\n",
+            "subscription: {}\npartner: {}\ntitle: Messung\npurpose: https://w3id.org/dpv#ServiceMonitoring\ntypes: [{READ_TYPE}]\n{filters}{plugin}sink:\n  {sink}\ndelivery: {{concurrency: {}{patience}}}\n",
             self.id,
             self.partner,
             self.concurrency(),

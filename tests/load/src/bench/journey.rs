@@ -22,7 +22,7 @@ use super::rig::Rig;
 /// Events for each second that is to be measured: ten million by default.
 const EVENTS_PER_S: u64 = 2_000_000;
 /// Size of a log that holds them.
-pub(super) const LOG_BYTES_MAX: u64 = 9 << 30;
+const LOG_BYTES_MAX: u64 = 9 << 30;
 /// Messages of one atomic batch, and batches on their way at once.
 const BATCH: u64 = 500;
 const BATCHES: usize = 4;
@@ -49,7 +49,8 @@ pub(crate) async fn journey(row: Row, setting: Setting) -> Outcome<Row> {
         mapped: false,
         sink: Sink::Pull,
     });
-    let mut rig = Rig::start_with(setting, &subscriptions, LOG_BYTES_MAX).await?;
+    let limits = format!("log_bytes_max = {LOG_BYTES_MAX}\n");
+    let mut rig = Rig::start_with(setting, &subscriptions, &limits).await?;
     // What the bus made in the broker stays; while it is away nothing but the writing costs.
     rig.world.bus.stop().await?;
     let client = connect(&rig.world.nats).await?;

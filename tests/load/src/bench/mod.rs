@@ -10,6 +10,7 @@ mod city;
 mod derive;
 mod drive;
 mod fanout;
+mod hanging;
 mod idle;
 mod journey;
 mod lanes;
@@ -43,8 +44,8 @@ pub(crate) const NAMES: [&str; 12] = [
     "plugin.fresh",
 ];
 
-/// What is measured only when it is named: it takes minutes, and gigabytes of the disk.
-pub(crate) const ON_DEMAND: [&str; 1] = ["journey"];
+/// What is measured only when it is named: it takes minutes, and some of it gigabytes of the disk.
+pub(crate) const ON_DEMAND: [&str; 2] = ["journey", "hanging"];
 
 /// What a measurement must know.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +102,7 @@ async fn one(name: &'static str, setting: Setting) -> Outcome<Row> {
         "lanes.1000" => lanes::lanes(row, setting).await,
         "idle.1000" => idle::idle(row, setting).await,
         "journey" => journey::journey(row, setting).await,
+        "hanging" => hanging::hanging(row, setting).await,
         "plugin.fresh" => plugin::fresh(row, setting).await,
         other => Err(Failure::new(format!("there is no measurement {other}"))),
     }

@@ -23,7 +23,7 @@ pub(crate) struct Rig {
 /// What the broker may store: above the sum of the limits of all logs.
 const STORE_BYTES_MAX: u64 = 80 << 30;
 /// The bus's own limit per log.
-const LOG_BYTES_MAX: u64 = 2 << 30;
+pub(super) const LOG_BYTES_MAX: u64 = 2 << 30;
 
 const BEHIND_SHOWN_MAX: usize = 3;
 
@@ -42,20 +42,21 @@ pub(crate) fn broker_options(durability: Durability) -> NatsOptions {
 impl Rig {
     /// Starts everything and applies a city with these subscriptions.
     pub(crate) async fn start(setting: Setting, subscriptions: &[Subscription]) -> Outcome<Self> {
-        Self::start_with(setting, subscriptions, LOG_BYTES_MAX).await
+        let limits = format!("log_bytes_max = {LOG_BYTES_MAX}\n");
+        Self::start_with(setting, subscriptions, &limits).await
     }
 
-    /// The same with logs of this size.
+    /// The same with these limits, as lines of the bus's configuration.
     pub(crate) async fn start_with(
         setting: Setting,
         subscriptions: &[Subscription],
-        log_bytes_max: u64,
+        limits: &str,
     ) -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("stadtbus-load-").tempdir()?;
         city::write(folder.path(), subscriptions).await?;
         let world = World::start(WorldOptions {
             nats: broker_options(setting.durability),
-            bus: bus_options(setting.durability, log_bytes_max),
+            bus: bus_options(setting.durability, limits),
             city: Some(folder.path().to_path_buf()),
             ..WorldOptions::default()
         })
@@ -173,9 +174,9 @@ impl Rig {
     }
 }
 
-fn bus_options(durability: Durability, log_bytes_max: u64) -> BusOptions {
+fn bus_options(durability: Durability, limits: &str) -> BusOptions {
     let mut options = BusOptions {
-        extra_config: format!("[limits]\nlog_bytes_max = {log_bytes_max}\n"),
+        extra_config: format!("[limits]\n{limits}"),
         ..BusOptions::default()
     };
     if durability == Durability::Default {
