@@ -4,8 +4,9 @@
 //! run, and every misuse becomes an SB-6002 with a command to paste.
 
 use crate::commands::{
-    apply, completeness, conformance, dev, dlq, doctor, explain, lint, listen, log, parked, pause, plugin,
-    print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
+    apply, balance, completeness, conformance, dev, dlq, doctor, explain, lint, listen, log, parked, pause,
+    plugin, print_config, pull, replay, route, send, serve, statement, status, subscription, tap, test,
+    token, trace,
 };
 use crate::say;
 use crate::ui::text::Lang;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Trace(trace::Args),
     Route(route::Args),
     Completeness(completeness::Args),
+    Balance(balance::Args),
+    Statement(statement::Args),
     Tap(tap::Args),
     Receive(pull::ReceiveArgs),
     Ack(pull::AckArgs),

@@ -24,8 +24,9 @@ mod session;
 mod ui;
 
 use commands::{
-    apply, completeness, conformance as suite, dev, dlq, doctor, explain, lint, listen, log, parked, pause,
-    plugin, print_config, pull, replay, route, send, serve, status, subscription, tap, test, token, trace,
+    apply, balance, completeness, conformance as suite, dev, dlq, doctor, explain, lint, listen, log, parked,
+    pause, plugin, print_config, pull, replay, route, send, serve, statement, status, subscription, tap,
+    test, token, trace,
 };
 use grammar::{Command, Parsed};
 use session::Session;
@@ -73,6 +74,8 @@ fn run(command: Command, session: &Session) -> Outcome {
         Command::Trace(args) => trace::run(&args, session),
         Command::Route(args) => route::run(&args, session),
         Command::Completeness(args) => completeness::run(&args, session),
+        Command::Balance(args) => balance::run(&args, session),
+        Command::Statement(args) => statement::run(args, session),
         Command::Tap(args) => tap::run(&args, session),
         // Subscriptions
         Command::Status(args) => status::run(&args, session),

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Broker, BrokerError, LogName, Position, ReadFrom, ReadOptions, Record};
 use stadtbus_event::{Event, PartnerId, extensions::Sequence};
 use tokio::time::{Duration, timeout};
@@ -28,7 +28,7 @@ const GAPS_MAX: usize = 100;
 const STALL: Duration = Duration::from_secs(3);
 
 /// Numbers or positions from one to another, both included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The first.
     pub from: u64,
@@ -37,7 +37,7 @@ pub struct Gap {
 }
 
 /// What one source published in the stretch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceReport {
     /// The source.
     pub source: String,
@@ -60,7 +60,7 @@ pub struct SourceReport {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The log.
     pub log: String,

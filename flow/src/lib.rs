@@ -55,6 +55,8 @@ pub mod witness;
 
 pub mod completeness;
 
+pub mod statement;
+
 pub mod limits;
 
 #[cfg(feature = "planted-bugs")]

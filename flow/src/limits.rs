@@ -78,6 +78,10 @@ pub struct Limits {
     pub subscriptions_ordered_max: usize,
     /// How long nothing may match a subscription before it is flagged, in seconds.
     pub subscription_quiet_s: u64,
+    /// How often what was accepted for each subscription is compared with what became of it, in seconds.
+    pub balance_look_s: u64,
+    /// Most daily statements that are kept.
+    pub statements_kept_max: usize,
     /// How often the witness writes down what was acknowledged, in milliseconds.
     pub witness_flush_ms: u64,
     /// How often the witness looks at every log, in seconds.
@@ -134,6 +138,8 @@ impl Default for Limits {
             duplicate_window_s: 120,
             subscriptions_ordered_max: 200,
             subscription_quiet_s: 86_400,
+            balance_look_s: 15,
+            statements_kept_max: 3_660,
             witness_flush_ms: 1_000,
             witness_look_s: 60,
             witness_scan_bytes_s_max: 64 * 1024 * 1024,
@@ -207,6 +213,8 @@ impl Limits {
                 5_000,
             ),
             ("subscription_quiet_s", self.subscription_quiet_s, 60, 2_592_000),
+            ("balance_look_s", self.balance_look_s, 1, 3_600),
+            ("statements_kept_max", self.statements_kept_max as u64, 2, 36_600),
             ("witness_flush_ms", self.witness_flush_ms, 100, 10_000),
             ("witness_look_s", self.witness_look_s, 1, 3_600),
             (

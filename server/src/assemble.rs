@@ -25,6 +25,7 @@ use stadtbus_flow::{
     journey::Places,
     lanes::{Lanes, lease::Holder},
     log::LogWriter,
+    statement::{Statements, Zone},
 };
 use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Pool};
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -58,6 +59,7 @@ pub struct Bus {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) dead_letters: DeadLetters,
     pub(crate) places: Option<Arc<Places>>,
+    pub(crate) statements: Arc<Statements>,
     pub(crate) facts: Arc<Facts>,
     pub(crate) degraded: Option<String>,
     /// Places for WebSockets.
@@ -118,6 +120,7 @@ impl Bus {
             limits.clone(),
         );
         let places = places(&config);
+        let statements = statements(&config, (&broker, witness.as_ref()), (&cities, &lanes), &secrets)?;
         let bus = Self {
             config,
             bodies: Bodies::new(limits.bodies_bytes_max),
@@ -134,6 +137,7 @@ impl Bus {
             dispatcher,
             lanes,
             places,
+            statements,
             facts,
             degraded,
             sockets,
@@ -200,6 +204,7 @@ impl Bus {
         if self.config.dispatch {
             self.lanes.begin().await;
             self.keep(tokio::spawn(Arc::clone(&self.lanes).run()));
+            self.keep(tokio::spawn(Arc::clone(&self.statements).run()));
         }
     }
 
@@ -340,6 +345,25 @@ fn places(config: &Config) -> Option<Arc<Places>> {
             None
         }
     }
+}
+
+/// The daily statements, by the calendar that the configuration names.
+fn statements(
+    config: &Config,
+    (broker, witness): (&Arc<dyn Broker>, Option<&Watch>),
+    (cities, lanes): (&Arc<Cities>, &Arc<Lanes>),
+    secrets: &Arc<Secrets>,
+) -> Result<Arc<Statements>, StartError> {
+    let zone = Zone::parse(&config.statements.time_zone)
+        .map_err(|why| StartError::new("SB-1002", format!("statements.time_zone: {why}")))?;
+    Ok(Arc::new(Statements::new(
+        Arc::clone(broker),
+        (Arc::clone(cities), Arc::clone(lanes)),
+        witness.map(|watch| Arc::clone(&watch.witness)),
+        Arc::clone(secrets),
+        zone,
+        config.limits.clone(),
+    )))
 }
 
 /// The one way out; never to these addresses.

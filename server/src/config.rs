@@ -49,6 +49,7 @@ pub struct Config {
     pub plugins: PluginsConfig,
     pub credentials: CredentialsConfig,
     pub signing: SigningConfig,
+    pub statements: StatementsConfig,
     pub witness: WitnessConfig,
     pub journey: JourneyConfig,
     pub telemetry: TelemetryConfig,
@@ -122,6 +123,14 @@ pub struct CredentialsConfig {
 #[allow(missing_docs, reason = "the default configuration file is the reference")]
 pub struct SigningConfig {
     pub key_file: PathBuf,
+}
+
+/// Section `[statements]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the default configuration file is the reference")]
+pub struct StatementsConfig {
+    pub time_zone: String,
 }
 
 /// Section `[witness]`.

@@ -1,6 +1,7 @@
 //! The commands, one file each: its arguments, what it does, what it says.
 
 pub(crate) mod apply;
+pub(crate) mod balance;
 pub(crate) mod completeness;
 pub(crate) mod conformance;
 pub(crate) mod dev;
@@ -19,6 +20,7 @@ pub(crate) mod replay;
 pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod statement;
 pub(crate) mod status;
 pub(crate) mod subscription;
 pub(crate) mod tap;

@@ -104,6 +104,9 @@ pub struct DeadLetter {
     /// What was done to it, if it was edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edits>,
+    /// Which life of the lane gave it up, for the books of its subscription; 0: another record of the event is in them.
+    #[serde(default)]
+    pub life: u64,
 }
 
 /// A record of the dead letters cannot be read. Code SB-1505: nothing usable was found in the log.

@@ -143,6 +143,11 @@ impl SigningKeys {
         Ok(Self { keys })
     }
 
+    /// The first key, for what is signed once.
+    pub(crate) fn first(&self) -> Option<(&PublicKey, &Ed25519KeyPair)> {
+        self.keys.first().map(|(public, pair)| (public, pair))
+    }
+
     /// What receivers verify by.
     pub fn public(&self) -> impl Iterator<Item = &PublicKey> {
         self.keys.iter().map(|(public, _)| public)

@@ -134,6 +134,8 @@ impl Dispatcher {
                 .map(|_| raw(&item.logged.event))
                 .transpose()?,
             edited: item.edited.as_deref().cloned(),
+            life: lane.life_for(item),
+            dead: false,
         };
         let entry = Entry {
             subject: String::new(),
@@ -237,6 +239,7 @@ impl Dispatcher {
             buried: rfc3339(from_millis(clock::millis_now())),
             event: (*logged.event).clone(),
             edited: item.edited.as_deref().cloned(),
+            life: lane.life_for(item),
         };
         self.broker
             .append(

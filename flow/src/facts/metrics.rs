@@ -9,6 +9,8 @@ use prometheus_client::{
 };
 use std::sync::Mutex;
 
+use crate::lanes::Balance;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartnerLabels {
     partner: String,
@@ -41,6 +43,12 @@ struct SettledLabels {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TermLabels {
+    subscription: String,
+    term: &'static str,
+}
+
 /// Upper bounds of the latency histograms, in seconds.
 const SECONDS: [f64; 14] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0, 3600.0,
@@ -67,6 +75,8 @@ pub struct LaneGauges {
     pub unmatched_s: f64,
     /// 1 if that is too long.
     pub quiet: bool,
+    /// What was accepted and what became of it, when that was last compared.
+    pub balance: Option<Balance>,
 }
 
 /// All metrics of one process.
@@ -88,6 +98,8 @@ pub struct Metrics {
     paused: Family<LaneLabels, Gauge>,
     unmatched: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     quiet: Family<LaneLabels, Gauge>,
+    balance: Family<TermLabels, Gauge>,
+    difference: Family<LaneLabels, Gauge>,
     broker_up: Gauge,
     log_damaged: Family<LogLabels, Gauge>,
 }
@@ -118,6 +130,8 @@ impl Default for Metrics {
             paused: Family::default(),
             unmatched: Family::default(),
             quiet: Family::default(),
+            balance: Family::default(),
+            difference: Family::default(),
             broker_up: Gauge::default(),
             log_damaged: Family::default(),
         };
@@ -221,6 +235,16 @@ impl Metrics {
             "1 while a subscription is flagged because nothing has matched it for long.",
             self.quiet.clone(),
         );
+        registry.register(
+            "subscription_balance_events",
+            "Events accepted for a subscription, and how many of them are under each head of its account.",
+            self.balance.clone(),
+        );
+        registry.register(
+            "subscription_balance_difference",
+            "Events accepted for a subscription that are under no head of its account; anything but 0 is a fault.",
+            self.difference.clone(),
+        );
     }
 
     pub(super) fn accepted(&self, partner: &str, duplicate: bool, seconds: f64) {
@@ -279,6 +303,17 @@ impl Metrics {
             .set(i64::from(damaged));
     }
 
+    fn show(&self, balance: &Balance, of: LaneLabels) {
+        for (term, events) in balance.terms() {
+            let labels = TermLabels {
+                subscription: of.subscription.clone(),
+                term,
+            };
+            self.balance.get_or_create(&labels).set(events);
+        }
+        self.difference.get_or_create(&of).set(balance.difference);
+    }
+
     /// The text of a scrape, with the gauges as they are now. Lanes that are gone disappear.
     ///
     /// # Errors
@@ -292,6 +327,8 @@ impl Metrics {
         self.paused.clear();
         self.unmatched.clear();
         self.quiet.clear();
+        self.balance.clear();
+        self.difference.clear();
         for lane in lanes {
             let labels = LaneLabels {
                 subscription: lane.subscription.clone(),
@@ -309,6 +346,9 @@ impl Metrics {
             self.paused.get_or_create(&labels).set(i64::from(lane.paused));
             self.unmatched.get_or_create(&labels).set(lane.unmatched_s);
             self.quiet.get_or_create(&labels).set(i64::from(lane.quiet));
+            if let Some(balance) = &lane.balance {
+                self.show(balance, labels);
+            }
         }
         self.broker_up.set(i64::from(broker_up));
         let mut text = String::new();

@@ -147,6 +147,31 @@ impl SubscriptionHeld<'_> {
     }
 }
 
+/// The two sides of a subscription's books differ, or do not differ any more.
+pub struct BalanceOff {
+    /// The subscription.
+    pub subscription: String,
+    /// Accepted events less all that is known of them.
+    pub difference: i64,
+}
+
+impl BalanceOff {
+    /// Tells it. The gauge is read from the lane.
+    pub fn emit(&self) {
+        let (subscription, difference) = (self.subscription.as_str(), self.difference);
+        if difference == 0 {
+            tracing::warn!(subscription, code = "SB-1512", "The balance is even again.");
+        } else {
+            tracing::error!(
+                subscription,
+                difference,
+                code = "SB-1512",
+                "SB-1512: what was accepted for the subscription and what became of it do not add up: `stadtbus balance {subscription}`."
+            );
+        }
+    }
+}
+
 /// One delivery ended.
 pub struct Settled<'a> {
     /// The subscription.

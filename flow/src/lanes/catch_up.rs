@@ -45,7 +45,7 @@ pub(super) async fn catch_up(
 }
 
 /// Reads until the lane is level (true) or has no room (false).
-async fn read_on(broker: &dyn Broker, lane: &Lane, feed: &Feed) -> bool {
+async fn read_on(broker: &dyn Broker, lane: &Arc<Lane>, feed: &Feed) -> bool {
     let Some(next) = lane.next(&feed.log) else {
         return true;
     };
@@ -99,6 +99,7 @@ async fn offer(lane: &Lane, record: Record) -> bool {
         }
     };
     if !lane.order.wants(&logged.event, clock::now()) {
+        lane.pass_over(&logged);
         return true;
     }
     while lane.offer(&logged, Hang::Behind) == Offer::Full {

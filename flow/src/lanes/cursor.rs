@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::Position;
 
-use super::{replay::Tally, watch::Watch};
+use super::{balance::Books, replay::Tally, watch::Watch};
 
 /// The durable form of a cursor: all positions up to `seen` are settled but those listed in `open`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Marks {
     /// What became of the events, for a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,
+    /// The books of the subscription, as they stand with these cursors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Books>,
 }
 
 /// The living cursor of one lane in one log.
@@ -85,18 +88,25 @@ impl Cursor {
         self.seen = self.seen.max(position);
     }
 
-    /// Everything up to `position` was offered, whether it matched or not.
-    pub fn pass(&mut self, position: Position) {
+    /// Everything up to `position` was offered, whether it matched or not. True if an earlier life had left it open.
+    pub fn pass(&mut self, position: Position) -> bool {
         self.seen = self.seen.max(position);
-        if position <= self.floor {
-            self.reopen.remove(&position);
-        }
+        position <= self.floor && self.reopen.remove(&position)
     }
 
-    /// What lies before `first` was removed by the log's retention and will never be offered.
-    pub fn pass_removed(&mut self, first: Position) {
-        self.reopen = self.reopen.split_off(&first);
+    /// What lies before `first` was removed by the log's retention and will never be offered. Says how many events an
+    /// earlier life had left open there.
+    pub fn pass_removed(&mut self, first: Position) -> usize {
+        let left = self.reopen.split_off(&first);
+        let gone = std::mem::replace(&mut self.reopen, left);
         self.seen = self.seen.max(first.saturating_sub(1));
+        gone.len()
+    }
+
+    /// Whether an earlier life left `position` open and it was not offered again yet.
+    #[must_use]
+    pub fn reopens(&self, position: Position) -> bool {
+        self.reopen.contains(&position)
     }
 
     /// The event at `position` is settled. True if it was open.

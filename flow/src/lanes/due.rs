@@ -16,6 +16,7 @@ use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    balance::Origin,
     item::{AttemptNote, Item},
     lane::{Lane, Offer, Room},
     lease::group_of,
@@ -50,6 +51,12 @@ pub struct DueRetry {
     /// What was done to the event, if it was edited. Then the one here is delivered and not the one in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited: Option<Edits>,
+    /// Which life of the lane wrote it, or gave the event up; 0: the event is in the books by another record of it.
+    #[serde(default)]
+    pub life: u64,
+    /// Whether it was a dead letter before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dead: bool,
 }
 
 /// Positions of due retries by the lane's key, of the groups that this process holds. The others are found again when their
@@ -194,11 +201,12 @@ impl DueIndex {
                 return;
             }
             match fetch(broker, position).await {
-                Ok(Some(item)) => {
-                    if lane.offer_due(item, position) == Offer::Full {
+                Ok(Some((Due::Event(item), origin))) => {
+                    if lane.offer_due(item, position, origin) == Offer::Full {
                         return;
                     }
                 }
+                Ok(Some((Due::Gone(log, at), origin))) => lane.end_due(&log, at, position, origin),
                 // Settled by somebody else, or no retry of ours.
                 Ok(None) => {}
                 Err(error) => {
@@ -211,7 +219,14 @@ impl DueIndex {
     }
 }
 
-async fn fetch(broker: &dyn Broker, position: Position) -> Result<Option<Item>, BrokerError> {
+/// What a due retry brings.
+enum Due {
+    Event(Item),
+    /// Nothing: the event is in no log any more. Its place.
+    Gone(LogName, Position),
+}
+
+async fn fetch(broker: &dyn Broker, position: Position) -> Result<Option<(Due, Origin)>, BrokerError> {
     let Some(record) = broker.get(&LogName::new(RETRY_LOG)?, position).await? else {
         return Ok(None);
     };
@@ -233,17 +248,20 @@ async fn fetch(broker: &dyn Broker, position: Position) -> Result<Option<Item>, 
         (None, Some(raw)) => inline(&name, &retry, raw, &record),
         (None, None) => None,
     };
-    if logged.is_none() {
+    let origin = Origin {
+        life: retry.life,
+        dead: retry.dead,
+    };
+    let Some(logged) = logged else {
         tracing::error!(log = %name, position = retry.position, "The event of a due retry is no longer in the log; the retry ends.");
-    }
-    Ok(logged.map(|logged| {
-        let mut item = Item::new(Arc::new(logged));
-        item.due = Some(position);
-        item.attempts = retry.attempts;
-        item.notes = retry.notes;
-        item.edited = retry.edited.map(Arc::new);
-        item
-    }))
+        return Ok(Some((Due::Gone(name, retry.position), origin)));
+    };
+    let mut item = Item::new(Arc::new(logged));
+    item.due = Some(position);
+    item.attempts = retry.attempts;
+    item.notes = retry.notes;
+    item.edited = retry.edited.map(Arc::new);
+    Ok(Some((Due::Event(item), origin)))
 }
 
 /// An event whose dead letter was edited, with what the log knows of the one that was accepted.

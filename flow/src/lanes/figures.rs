@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use stadtbus_broker::{BrokerError, LogName};
 
 use super::{
-    Feed, Lane, Lanes,
+    Balance, Feed, Lane, Lanes,
     breaker::Broken,
     lane::Pause,
     watch::{Quiet, Surroundings, Watch, quiet},
@@ -39,6 +39,8 @@ pub struct LaneReport {
     pub paused: Option<Pause>,
     /// Whether it gets anything.
     pub sight: Sight,
+    /// What was accepted for it and what became of it, when that was last compared.
+    pub balance: Option<Balance>,
 }
 
 /// Whether a subscription gets anything.
@@ -99,6 +101,7 @@ impl Lanes {
             sight: self.sight(&lane.order, figures.watch, figures.open, !level, feeds),
             breaker: figures.breaker,
             paused: figures.paused,
+            balance: lane.balance(),
         }
     }
 
@@ -156,6 +159,7 @@ impl Lanes {
                 paused: report.paused.is_some(),
                 unmatched_s: report.sight.unmatched_for.as_secs_f64(),
                 quiet: report.sight.quiet.is_some(),
+                balance: report.balance,
             })
             .collect()
     }

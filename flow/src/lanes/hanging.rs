@@ -1,13 +1,15 @@
 //! How a lane moves between the shared reader and its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use stadtbus_broker::{LogName, Position};
 
 use super::{
     cursor::Marks,
+    feed::Still,
     lane::{Hang, Lane, Room},
     settled::Fact,
+    state::State,
 };
 
 impl Lane {
@@ -18,24 +20,51 @@ impl Lane {
 
     /// Everything up to `position` was looked at by this lane's own reader.
     pub(super) fn pass(&self, log: &LogName, position: Position) {
-        if let Some((cursor, Hang::Behind)) = self.state().hangs.get_mut(log) {
-            cursor.pass(position);
+        let mut state = self.state();
+        if let Some((cursor, Hang::Behind)) = state.hangs.get_mut(log)
+            && cursor.pass(position)
+        {
+            // It was open, and is no event any more.
+            state.gone(1);
         }
     }
 
     /// What lies before `first` is no longer in the log, by its retention: it cannot be read any more.
     pub(super) fn pass_removed(&self, log: &LogName, first: Position) {
-        if let Some((cursor, _)) = self.state().hangs.get_mut(log) {
-            cursor.pass_removed(first);
+        let mut state = self.state();
+        if let Some((cursor, _)) = state.hangs.get_mut(log) {
+            let gone = cursor.pass_removed(first);
+            state.gone(gone);
         }
     }
 
-    /// The shared reader takes over; it has passed `position`.
-    pub(super) fn hang_level(&self, log: &LogName, position: Position) {
-        if let Some((cursor, hang)) = self.state().hangs.get_mut(log) {
-            cursor.pass(position);
-            *hang = Hang::Level;
+    /// The shared reader takes over; it has passed `position` and read so many events of the lane's types. Says how far the
+    /// lane has come if that is further.
+    pub(super) fn hang_level(&self, log: &LogName, position: Position, asked: u64) -> Option<Position> {
+        let mut state = self.state();
+        let (cursor, hang) = state.hangs.get_mut(log)?;
+        *hang = Hang::Level;
+        let gone = usize::from(cursor.pass(position));
+        let ahead = Some(cursor.seen()).filter(|seen| *seen > position);
+        state.gone(gone);
+        let account = state.account.as_mut()?;
+        account.hang(log, Some(asked).filter(|_| ahead.is_none()));
+        ahead
+    }
+
+    /// The shared reader has come as far as the lane.
+    pub(super) fn reached(&self, log: &LogName, asked: u64) {
+        let mut state = self.state();
+        if matches!(state.hangs.get(log), Some((_, Hang::Level)))
+            && let Some(account) = &mut state.account
+        {
+            account.reach(log, asked);
         }
+    }
+
+    /// The logs that this lane reads.
+    pub(super) fn logs(&self) -> Vec<LogName> {
+        self.state().hangs.keys().cloned().collect()
     }
 
     /// The logs in which this lane reads by itself.
@@ -61,11 +90,12 @@ impl Lane {
         }
     }
 
-    /// What has to be written for this lane now: facts, settled retries, and the cursors if they moved enough.
-    /// `level_at` holds the positions of the shared readers, read before this call: a reader offers to lanes while it
-    /// holds its own lock, so nobody may ask it for its position while holding a lane's.
-    pub(super) fn collect(&self, level_at: &BTreeMap<LogName, Position>, all: bool) -> Option<Collected> {
-        let mut state = self.state();
+    /// Its cursors and books at this moment, in which the shared readers hold still.
+    pub(super) fn marks(&self, still: &Still<'_>) -> Marks {
+        self.marks_of(&mut self.state(), still)
+    }
+
+    fn marks_of(&self, state: &mut State, still: &Still<'_>) -> Marks {
         let mut marks = Marks {
             watch: state.watch.clone(),
             tally: state.tally,
@@ -74,10 +104,11 @@ impl Lane {
                 .iter()
                 .map(|(log, up_to)| (log.as_str().to_owned(), *up_to))
                 .collect(),
+            balance: state.books(still, &self.order),
             ..Marks::default()
         };
         for (log, (cursor, hang)) in &state.hangs {
-            let level = level_at.get(log).copied().filter(|_| *hang == Hang::Level);
+            let level = still.position(log).filter(|_| *hang == Hang::Level);
             let mark = cursor.mark(level);
             #[cfg(feature = "planted-bugs")]
             let mark = if crate::planted::is("cursor-before-settle") {
@@ -90,6 +121,13 @@ impl Lane {
             };
             marks.logs.insert(log.as_str().to_owned(), mark);
         }
+        marks
+    }
+
+    /// What has to be written for this lane now: facts, settled retries, and the cursors if they moved enough.
+    pub(super) fn collect(&self, still: &Still<'_>, all: bool) -> Option<Collected> {
+        let mut state = self.state();
+        let marks = self.marks_of(&mut state, still);
         let moved = marks.logs.iter().any(|(log, mark)| {
             let written = state.written.logs.get(log).map_or(0, |mark| mark.seen);
             mark.seen.saturating_sub(written) >= IDLE_POSITIONS_MAX

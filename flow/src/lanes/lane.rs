@@ -10,20 +10,20 @@ use std::{
     time::Duration,
 };
 
-use stadtbus_broker::{LogName, Position};
+use stadtbus_broker::LogName;
 use tokio::{sync::Notify, time::Instant};
 
 pub use super::pauses::Pause;
 use super::{
+    balance::Account,
     breaker::Breaker,
     cursor::{Cursor, Marks},
     item::{Item, Outcome, Waiting},
-    keys::Key,
     pace::Pace,
     replay,
     state::State,
 };
-use crate::{Limits, city::Order, clock, log::Logged};
+use crate::{Limits, city::Order, clock};
 
 /// How a lane hangs on one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub struct Lane {
     pub(super) work: Notify,
     /// There may be room again.
     pub(super) room: Notify,
-    queue_max: usize,
-    queue_bytes_max: usize,
+    pub(super) queue_max: usize,
+    pub(super) queue_bytes_max: usize,
     retries_max: usize,
     pub(super) parked_events_max: usize,
     /// Most events handed to the reader of the feed and not confirmed.
@@ -100,6 +100,11 @@ impl Lane {
             .iter()
             .filter_map(|(log, up_to)| Some((LogName::new(log).ok()?, *up_to)))
             .collect();
+        let (mut marks, mut account) = (marks, None);
+        if order.replay.is_none() {
+            let opened = Account::resume(&order, logs, &mut marks, clock::millis_now());
+            account = Some(Box::new(opened));
+        }
         let watch = marks
             .watch
             .clone()
@@ -109,7 +114,8 @@ impl Lane {
             hangs,
             revision,
             paused,
-            dirty: watch != marks.watch,
+            dirty: watch != marks.watch || account.is_some(),
+            account,
             watch,
             confirmed,
             tally: order.replay.as_ref().map(|_| marks.tally.unwrap_or_default()),
@@ -137,84 +143,6 @@ impl Lane {
     /// that matters more than going on, so poisoning is passed over.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Offers an event that matched. `hang` says who offers: only the one on whom the lane hangs is heard.
-    pub(super) fn offer(&self, logged: &Arc<Logged>, hang: Hang) -> Offer {
-        let key = self.key_of(logged);
-        let mut state = self.state();
-        let full = state.occupied() >= self.queue_max
-            || state.bytes >= self.queue_bytes_max
-            || state.tells_too_much();
-        let State {
-            hangs, keys, dirty, ..
-        } = &mut *state;
-        let Some((cursor, hung)) = hangs.get_mut(&logged.log) else {
-            return Offer::Known;
-        };
-        if *hung != hang || !cursor.wants(logged.position) {
-            return Offer::Known;
-        }
-        // Parked by an earlier life that could not write its cursor any more.
-        if key
-            .as_ref()
-            .is_some_and(|key| keys.has_parked(key, logged.position))
-        {
-            cursor.take(logged.position);
-            cursor.settle(logged.position);
-            *dirty = true;
-            return Offer::Known;
-        }
-        if full {
-            // All before this event were offered while the lane was level.
-            if hang == Hang::Level {
-                cursor.pass(logged.position.saturating_sub(1));
-                *hung = Hang::Behind;
-                drop(state);
-                self.work.notify_waiters();
-            }
-            return Offer::Full;
-        }
-        cursor.take(logged.position);
-        state.watch.matched(clock::millis_now());
-        state.bytes += logged.event.size_bytes();
-        state.enqueue(Item {
-            key,
-            ..Item::new(Arc::clone(logged))
-        });
-        drop(state);
-        self.work.notify_waiters();
-        Offer::Taken
-    }
-
-    /// What an event must not overtake, if the subscription asks for order.
-    fn key_of(&self, logged: &Logged) -> Option<Key> {
-        // A replay parks nothing: it keeps the order of first attempts by making them one after another.
-        let order = self
-            .order
-            .subscription()
-            .order
-            .as_ref()
-            .filter(|_| self.order.replay.is_none())?;
-        Key::of(&order.by, logged)
-    }
-
-    /// Offers an event that a scheduled retry gave back: a dead letter that is sent again, whose turn is over, or one of
-    /// a time when the subscription did not ask for order.
-    pub fn offer_due(&self, item: Item, due: Position) -> Offer {
-        let mut state = self.state();
-        if state.due_open.contains(&due) || state.due_done.contains(&due) {
-            return Offer::Known;
-        }
-        if state.occupied() >= self.queue_max || state.tells_too_much() {
-            return Offer::Full;
-        }
-        state.due_open.insert(due);
-        state.bytes += item.size_bytes();
-        state.enqueue(item);
-        drop(state);
-        self.work.notify_waiters();
-        Offer::Taken
     }
 
     /// Up to `count` events to carry now, retries that are due first. None while paused.

@@ -12,7 +12,7 @@ use stadtbus_broker::{Broker, BrokerError, CellWrite, Cells, Entry, Expect, LogN
 
 use super::{
     cursor::Marks,
-    feed::Feed,
+    feed::{Feed, Still},
     hanging::Collected,
     lane::Lane,
     settled::{Fact, PAGE_FACTS_MAX, Page},
@@ -72,6 +72,16 @@ impl Ledger {
         }
     }
 
+    /// The cursors of all lanes as they were written last, by key; those that cannot be read are not among them.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn all_marks(&self) -> Result<BTreeMap<String, Marks>, BrokerError> {
+        let cells = self.cursors.list("").await?.into_iter();
+        let read = |cell: stadtbus_broker::Cell| Some((cell.key, serde_json::from_slice(&cell.value).ok()?));
+        Ok(cells.filter_map(read).collect())
+    }
+
     /// Writes what the lanes have to tell. `all` writes clean cursors that moved, too. Returns the lanes whose
     /// cursor somebody else has written: they are not ours any more.
     pub async fn flush(
@@ -81,13 +91,9 @@ impl Ledger {
         all: bool,
     ) -> Vec<Arc<Lane>> {
         let _turn = self.turn.lock().await;
-        let level_at = feeds
-            .iter()
-            .map(|(log, feed)| (log.clone(), feed.position()))
-            .collect();
         let mut collected = Vec::new();
         for lane in lanes {
-            if let Some(one) = lane.collect(&level_at, all) {
+            if let Some(one) = lane.collect(&Still::of(feeds, lane), all) {
                 collected.push((Arc::clone(lane), one));
             }
         }

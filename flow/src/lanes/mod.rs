@@ -9,6 +9,7 @@
 //! [`ledger`]); a lane that is slow, dead or new never holds up another.
 
 mod alone;
+mod balance;
 mod breaker;
 mod catch_up;
 pub mod cursor;
@@ -21,6 +22,7 @@ mod keys;
 mod lane;
 pub mod lease;
 pub mod ledger;
+mod offer;
 mod pace;
 mod park;
 pub(crate) mod parked;
@@ -49,6 +51,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+pub use balance::{Balance, Books, Counted, Terms};
 pub use breaker::Broken;
 pub(crate) use breaker::Moved;
 use due::DueIndex;
@@ -196,6 +199,7 @@ impl Lanes {
         let pauses = tokio::spawn(Arc::clone(&self).follow_pauses());
         let replays = Arc::clone(&self.replays).follow(Arc::clone(&self.broker), self.stop.clone());
         let replays = tokio::spawn(replays);
+        let books = tokio::spawn(Arc::clone(&self).keep_books_always());
         let mut cities = self.cities.changes();
         let mut lease_tick = tokio::time::interval(self.leases.lock().await.interval());
         let mut flush_tick = tokio::time::interval(Duration::from_millis(self.limits.flush_interval_ms));
@@ -226,6 +230,7 @@ impl Lanes {
         due.abort();
         pauses.abort();
         replays.abort();
+        books.abort();
     }
 
     async fn tend_leases(&self) {

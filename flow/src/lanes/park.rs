@@ -72,6 +72,9 @@ impl Lane {
     pub(super) fn restore(&self, backlog: Backlog) {
         let mut state = self.state();
         for (key, position, record) in backlog.records {
+            if !state.enter_parked(key.log(), position, record) {
+                continue;
+            }
             if let Some(replaced) = state.keys.restore(&key, position, record) {
                 state.park_done.push(replaced);
             }
@@ -219,7 +222,7 @@ impl Lane {
         let mut state = self.state();
         state.carried = state.carried.saturating_sub(1);
         state.fetched = state.fetched.saturating_sub(1);
-        state.facts.push(Fact {
+        let fact = Fact {
             log: wanted.key.log().clone(),
             position: wanted.position,
             outcome: Outcome::Expired,
@@ -229,7 +232,8 @@ impl Lane {
             detail: Some("It is in no log any more.".into()),
             next_ms: None,
             notes: Box::default(),
-        });
+        };
+        state.tell(fact, None);
         if let Some(next) = state.keys.lost(&wanted.key, wanted.position) {
             state.may_go(next);
         }

@@ -9,7 +9,7 @@ use stadtbus_broker::{BrokerError, LogName, ReadFrom, ReadOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Feed, Lanes, Routing, Working,
+    Feed, Lanes, Routing, Working, balance,
     cursor::{Mark, Marks},
     lane::{Lane, Pause},
     lease, parked, pauses,
@@ -130,6 +130,7 @@ impl Lanes {
                 );
             }
         }
+        balance::settle_change(&*self.broker, order, &logs, &mut marks).await?;
         let ordered = order.subscription().order.is_some();
         let backlog = parked::load(&*self.broker, &order.key(), ordered).await?;
         let lane = Lane::new(Arc::clone(order), &logs, marks, revision, paused, &self.limits);

@@ -9,6 +9,7 @@ use stadtbus_broker::{LogName, Position};
 use tokio::time::Instant;
 
 use super::{
+    balance::Account,
     breaker::Breaker,
     cursor::{Cursor, Marks},
     item::{AttemptNote, Item, Outcome, Waiting},
@@ -71,6 +72,8 @@ pub(super) struct State {
     pub(super) written: Marks,
     pub(super) watch: Watch,
     pub(super) tally: Option<Tally>,
+    /// What the balance is made of; a replay has none.
+    pub(super) account: Option<Box<Account>>,
     pub(super) dirty: bool,
 }
 
@@ -104,6 +107,7 @@ impl State {
             written: Marks::default(),
             watch: Watch::default(),
             tally: None,
+            account: None,
             dirty: false,
         }
     }
@@ -222,7 +226,7 @@ impl State {
         if let Some(next) = self.keys.leave(&item) {
             self.may_go(next);
         }
-        self.facts.push(Fact {
+        let fact = Fact {
             log: item.logged.log.clone(),
             position: item.logged.position,
             outcome,
@@ -232,6 +236,7 @@ impl State {
             detail: detail.map(String::into_boxed_str),
             next_ms: item.next_ms.filter(|_| outcome == Outcome::Retry),
             notes: item.notes.into_iter().map(AttemptNote::without_answer).collect(),
-        });
+        };
+        self.tell(fact, item.due);
     }
 }

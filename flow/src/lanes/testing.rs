@@ -108,7 +108,7 @@ pub(crate) async fn lane_of(broker: &dyn stadtbus_broker::Broker, lane: Lane) ->
 
 /// What would be written of its cursors now.
 pub(crate) fn marks(lane: &Lane) -> Marks {
-    lane.collect(&std::collections::BTreeMap::new(), true)
+    lane.collect(&super::feed::Still::default(), true)
         .map(|collected| collected.marks)
         .unwrap()
 }

@@ -64,6 +64,16 @@ impl Matcher {
 
     /// Calls `hit` with the index of each rule that gets this event now, once, in no order.
     pub fn matches(&self, event: &Event, now: SystemTime, mut hit: impl FnMut(u32)) {
+        self.decide(event, now, |rule, may| {
+            if may {
+                hit(rule);
+            }
+        });
+    }
+
+    /// Calls `hit` with the index of each rule whose filters let this event through, once, in no order, and whether its
+    /// partner may have it now.
+    pub fn decide(&self, event: &Event, now: SystemTime, mut hit: impl FnMut(u32, bool)) {
         let Some(table) = self.types.get(event.ty()) else {
             return;
         };
@@ -81,9 +91,8 @@ impl Matcher {
                 continue;
             }
             for member in &group.members {
-                if at(&table.permits, member.permit).is_some_and(|permit| permit.is_valid_at(now)) {
-                    hit(member.rule);
-                }
+                let permit = at(&table.permits, member.permit);
+                hit(member.rule, permit.is_some_and(|permit| permit.is_valid_at(now)));
             }
         }
     }

@@ -28,6 +28,16 @@ impl IntoParams for SubscriptionPath {
     }
 }
 
+/// `{day}` of a statement.
+pub(crate) struct DayPath;
+
+impl IntoParams for DayPath {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let day = text(Some("^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), 10);
+        vec![in_path("day", "The day.", day)]
+    }
+}
+
 /// `{id}` of a subscription and `{key}` of a parked key.
 pub(crate) struct ParkedPath;
 

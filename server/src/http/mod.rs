@@ -4,6 +4,7 @@
 //! document (RFC 9457) made in one place, [`problem`].
 
 mod api;
+mod balance;
 mod bodies;
 mod city;
 mod completeness;
@@ -15,12 +16,14 @@ mod extract;
 mod health;
 mod journey;
 mod logs;
+mod moment;
 mod orders;
 mod problem;
 mod publish;
 mod publish_socket;
 mod replays;
 mod secret;
+mod statements;
 mod subscriptions;
 mod tap;
 mod websocket;
@@ -126,6 +129,10 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(dead_letters::delete))
         .with(routes!(tap::stream))
         .with(routes!(completeness::check))
+        .with(routes!(balance::show))
+        .with(routes!(balance::list))
+        .with(routes!(statements::list))
+        .with(routes!(statements::show))
         .with(routes!(logs::list))
         .with(routes!(logs::show))
         .with(routes!(logs::accept_truth))

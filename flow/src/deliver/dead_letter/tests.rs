@@ -31,6 +31,7 @@ fn letter(event: Event) -> DeadLetter {
                 reason: String::new(),
             }],
         }),
+        life: 0,
         event,
     }
 }

@@ -103,6 +103,8 @@ impl DeadLetters {
             notes: Vec::new(),
             event: Some(serde_json::from_slice(&json).map_err(unwritable)?),
             edited: letter.edited.clone(),
+            life: letter.life,
+            dead: true,
         };
         let retries = LogName::new(RETRY_LOG)?;
         let key = format!("{}.{}", letter.partner, letter.subscription);

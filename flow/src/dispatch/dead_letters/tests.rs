@@ -51,6 +51,7 @@ fn letter(n: u64, code: &str, subscription: &str) -> DeadLetter {
         buried: rfc3339(from_millis(1_700_000_000_000 + n * 1000)),
         event,
         edited: None,
+        life: 0,
     }
 }
 

@@ -138,7 +138,9 @@ impl World {
 }
 
 fn marks(lane: &Lane) -> Marks {
-    lane.collect(&BTreeMap::new(), true).map(|one| one.marks).unwrap()
+    lane.collect(&crate::lanes::feed::Still::default(), true)
+        .map(|one| one.marks)
+        .unwrap()
 }
 
 /// Takes up to `count` and acknowledges them; positions, and whether each was marked.

@@ -55,6 +55,7 @@ fn report(sight: &Sight) -> LaneReport {
             code: "SB-2004".to_owned(),
             reason: "Pause".to_owned(),
         }),
+        balance: None,
         sight: sight.clone(),
     }
 }

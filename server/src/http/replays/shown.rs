@@ -1,6 +1,6 @@
 //! How a replay is shown.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use stadtbus_flow::{
@@ -9,7 +9,10 @@ use stadtbus_flow::{
 };
 use utoipa::ToSchema;
 
-use crate::{Bus, http::Problem};
+use crate::{
+    Bus,
+    http::{Problem, moment::rfc3339},
+};
 
 /// The replays of a subscription.
 #[derive(Serialize, ToSchema)]
@@ -142,9 +145,4 @@ pub(super) async fn view(bus: &Bus, replay: &Replay) -> Result<ReplayView, Probl
 pub(super) fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn rfc3339(ms: u64) -> String {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
-    jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), |time| format!("{time:.3}"))
 }
