@@ -8,8 +8,9 @@ use crate::say;
 use crate::session::{Scope, Session, wait};
 use crate::ui::shell::table;
 use crate::ui::{Exit, Failure, Outcome, Shell, Style, t};
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
 #[cfg(test)]
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
         let steps = journey.get("steps").and_then(Value::as_array);
         let steps = steps.ok_or_else(|| client.not_understood("steps"))?;
         session.shell.show(&journey, || {
-            lines(&session.shell, &journey, steps, &TimeZone::system())
+            lines(&session.shell, &journey, steps, TimeZone::system())
         });
         Ok(Exit::Done)
     })
@@ -68,7 +69,39 @@ fn path(args: &Args) -> Result<String, Failure> {
     Ok(format!("/v1/journey/{}/{position}", segment(log)))
 }
 
-fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Vec<String> {
+/// The times of a journey, as a clock shows them: the date stands above, and again where a line is of another day.
+struct Calendar {
+    zone: TimeZone,
+    day: Option<Date>,
+}
+
+impl Calendar {
+    fn of(steps: &[Value], zone: TimeZone) -> Self {
+        let mut calendar = Self { zone, day: None };
+        let first = steps.iter().find_map(|step| calendar.read(step, "at"));
+        calendar.day = first.map(|at| at.date());
+        calendar
+    }
+
+    fn read(&self, line: &Value, member: &str) -> Option<Zoned> {
+        let at = text(line, member).parse::<Timestamp>().ok()?;
+        Some(at.to_zoned(self.zone.clone()))
+    }
+
+    /// The time of day in this form, with its date if that is not the one above.
+    fn time(&self, line: &Value, member: &str, form: &str) -> Option<String> {
+        let at = self.read(line, member)?;
+        let time = at.strftime(form);
+        Some(if self.day == Some(at.date()) {
+            time.to_string()
+        } else {
+            format!("{} {time}", at.strftime("%Y-%m-%d"))
+        })
+    }
+}
+
+fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: TimeZone) -> Vec<String> {
+    let calendar = Calendar::of(steps, zone);
     let event = journey.get("event").unwrap_or(&Value::Null);
     let mut lines = vec![shell.paint(
         Style::Strong,
@@ -80,7 +113,7 @@ fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Ve
     } else {
         say!("abgeleitet aus {cause}", "derived from {cause}")
     };
-    let facts = [text(event, "source"), cause, day(steps, zone)];
+    let facts = [text(event, "source"), cause, day(steps, &calendar)];
     lines.push(format!(
         "  {}",
         facts
@@ -89,8 +122,8 @@ fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Ve
             .collect::<Vec<_>>()
             .join("  ")
     ));
-    lines.extend(stands(shell, journey, zone));
-    let rows: Vec<Vec<String>> = steps.iter().map(|step| row(step, zone)).collect();
+    lines.extend(stands(shell, journey, &calendar));
+    let rows: Vec<Vec<String>> = steps.iter().map(|step| row(step, &calendar)).collect();
     let table = table(&rows);
     lines.extend(table.iter().zip(steps).map(|(line, step)| {
         let line = format!("  {line}");
@@ -106,10 +139,10 @@ fn lines(shell: &Shell, journey: &Value, steps: &[Value], zone: &TimeZone) -> Ve
 }
 
 /// How it stands with each subscription: who, where, since when, on what that rests.
-fn stands(shell: &Shell, journey: &Value, zone: &TimeZone) -> Vec<String> {
+fn stands(shell: &Shell, journey: &Value, calendar: &Calendar) -> Vec<String> {
     let stands = journey.get("subscriptions").and_then(Value::as_array);
     let stands: &[Value] = stands.map_or(&[], Vec::as_slice);
-    let rows: Vec<Vec<String>> = stands.iter().map(|stand| stand_row(stand, zone)).collect();
+    let rows: Vec<Vec<String>> = stands.iter().map(|stand| stand_row(stand, calendar)).collect();
     let table = table(&rows);
     table
         .iter()
@@ -124,7 +157,7 @@ fn stands(shell: &Shell, journey: &Value, zone: &TimeZone) -> Vec<String> {
         .collect()
 }
 
-fn stand_row(stand: &Value, zone: &TimeZone) -> Vec<String> {
+fn stand_row(stand: &Value, calendar: &Calendar) -> Vec<String> {
     let attempts = text(stand, "attempts");
     let attempts = match attempts.as_str() {
         "" => attempts,
@@ -134,7 +167,7 @@ fn stand_row(stand: &Value, zone: &TimeZone) -> Vec<String> {
     let more = [
         text(stand, "code"),
         attempts,
-        next(stand, zone),
+        next(stand, calendar),
         format!("({})", basis_name(&text(stand, "basis"))),
     ];
     vec![
@@ -146,9 +179,8 @@ fn stand_row(stand: &Value, zone: &TimeZone) -> Vec<String> {
 }
 
 /// When it is tried again.
-fn next(line: &Value, zone: &TimeZone) -> String {
-    let at = text(line, "next").parse::<Timestamp>().ok();
-    let at = at.map(|at| at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string());
+fn next(line: &Value, calendar: &Calendar) -> String {
+    let at = calendar.time(line, "next", "%H:%M:%S");
     at.map_or_else(String::new, |at| {
         say!("nächster Versuch {at}", "next attempt {at}")
     })
@@ -165,12 +197,9 @@ fn basis_name(basis: &str) -> String {
 }
 
 /// Time, step, who, decision, attempt, then the rule and the reason.
-fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
-    let time = text(step, "at").parse::<Timestamp>().ok();
-    let time = time.map_or_else(
-        || "-".to_owned(),
-        |at| at.to_zoned(zone.clone()).strftime("%H:%M:%S%.3f").to_string(),
-    );
+fn row(step: &Value, calendar: &Calendar) -> Vec<String> {
+    let time = calendar.time(step, "at", "%H:%M:%S%.3f");
+    let time = time.unwrap_or_else(|| "-".to_owned());
     let attempt = text(step, "attempt");
     let attempt = if attempt.is_empty() {
         attempt
@@ -183,7 +212,20 @@ fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
     } else {
         format!("[{rule}]")
     };
-    let reason = joined([text(step, "code"), rule, sentence(step), next(step, zone)]);
+    let agreement = text(step, "agreement");
+    // Where a filter decided, it is beside the point.
+    let agreement = if agreement.is_empty() || text(step, "outcome") == "not-matched" {
+        String::new()
+    } else {
+        say!("(Vereinbarung {agreement})", "(agreement {agreement})")
+    };
+    let reason = joined([
+        text(step, "code"),
+        rule,
+        sentence(step),
+        agreement,
+        next(step, calendar),
+    ]);
     vec![
         time,
         step_name(&text(step, "step")),
@@ -195,18 +237,14 @@ fn row(step: &Value, zone: &TimeZone) -> Vec<String> {
 }
 
 /// The parts that say something, one after another.
-fn joined(parts: [String; 4]) -> String {
+fn joined<const N: usize>(parts: [String; N]) -> String {
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(" ")
 }
 
-fn day(steps: &[Value], zone: &TimeZone) -> String {
-    let first = steps
-        .iter()
-        .find_map(|step| text(step, "at").parse::<Timestamp>().ok());
-    first.map_or_else(String::new, |at| {
-        at.to_zoned(zone.clone()).strftime("%Y-%m-%d %:z").to_string()
-    })
+fn day(steps: &[Value], calendar: &Calendar) -> String {
+    let first = steps.iter().find_map(|step| calendar.read(step, "at"));
+    first.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %:z").to_string())
 }
 
 /// The step in the person's language; a step this program does not know keeps its name.
@@ -236,7 +274,7 @@ fn outcome_name(outcome: &str) -> String {
         "derived" => "abgeleitet",
         "filtered" => "weggelassen",
         "failed" => "gescheitert",
-        "retry" => "erneut",
+        "retry" => "wird wiederholt",
         "pending" => "wartet",
         "paused" => "angehalten",
         "parked" => "geparkt",

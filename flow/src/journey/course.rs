@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use stadtbus_broker::Position;
 use stadtbus_contracts::Text;
 
 use super::{
@@ -42,6 +43,14 @@ struct Whose<'a> {
 }
 
 impl Whose<'_> {
+    /// The outcome in one word. What a derivation delivers, it delivers to the log.
+    fn word(&self, outcome: Outcome) -> &'static str {
+        match outcome {
+            Outcome::Delivered if self.derivation => "derived",
+            other => other.word(),
+        }
+    }
+
     fn line(&self, step: &str, outcome: &str, basis: Basis) -> StepLine {
         StepLine {
             step: step.to_owned(),
@@ -56,16 +65,11 @@ impl Whose<'_> {
     /// The course that these lines are; the last one says how it stands.
     fn course(&self, lines: Vec<StepLine>, attempts: Option<u32>) -> Course {
         let last = lines.last().cloned().unwrap_or_default();
-        let derived = self.derivation && last.outcome == Outcome::Delivered.word();
         Course {
             stand: Stand {
                 subscription: self.subscription.to_owned(),
                 partner: self.partner.to_owned(),
-                state: if derived {
-                    "derived".to_owned()
-                } else {
-                    last.outcome
-                },
+                state: last.outcome,
                 basis: last.basis.unwrap_or(Basis::Present),
                 since: last.at,
                 attempts: attempts.or(last.attempt),
@@ -173,7 +177,7 @@ impl Asked<'_> {
         };
         if whereabouts.standing.is_some() {
             let mut lines = vec![route];
-            let attempts = pending(&mut lines, whose, &whereabouts);
+            let attempts = pending(&mut lines, whose, &whereabouts, self.logged.position);
             return whose.course(lines, attempts);
         }
         let accepted = millis(self.logged.provenance.accepted);
@@ -243,7 +247,7 @@ fn recorded(lines: &mut Vec<StepLine>, whose: &Whose<'_>, recorded: &Recorded) {
         attempt: (fact.attempts > 0).then_some(fact.attempts),
         code: fact.code.as_deref().map(str::to_owned),
         next: fact.next_ms.map(|next| rfc3339(from_millis(next))),
-        ..whose.line(step, fact.outcome.word(), Basis::Recorded)
+        ..whose.line(step, whose.word(fact.outcome), Basis::Recorded)
     };
     let plain = plain(fact.outcome, whose.derivation).filter(|_| fact.detail.is_none());
     lines.push(match plain {
@@ -282,7 +286,7 @@ fn plain(outcome: Outcome, derivation: bool) -> Option<Text> {
         ),
         Outcome::Delivered => Text::new("der Empfänger hat es", "the receiver has it"),
         Outcome::Expired => Text::new(
-            "expirytime war vor der Zustellung vorbei",
+            "seine Frist (expirytime) war vor der Zustellung vorbei",
             "expirytime passed before it could be delivered",
         ),
         Outcome::Parked => Text::new("geparkt", "parked"),
@@ -298,7 +302,7 @@ fn set_aside(whose: &Whose<'_>, last: &Recorded, whereabouts: Option<&Whereabout
     }
     let base = whose.line("deliver", "pending", Basis::Present);
     match whereabouts.and_then(|there| there.standing.as_ref()) {
-        Some(Standing::Parked { stop }) => return parked(base, stop.as_deref()),
+        Some(Standing::Parked { stop }) => return parked(base, stop.as_deref(), last.fact.position),
         _ if last.fact.outcome == Outcome::Parked => return parked_elsewhere(base),
         _ => {}
     }
@@ -328,7 +332,12 @@ fn paused(whose: &Whose<'_>, whereabouts: &Whereabouts) -> Option<StepLine> {
 }
 
 /// It is on its way; answers the attempts made.
-fn pending(lines: &mut Vec<StepLine>, whose: &Whose<'_>, whereabouts: &Whereabouts) -> Option<u32> {
+fn pending(
+    lines: &mut Vec<StepLine>,
+    whose: &Whose<'_>,
+    whereabouts: &Whereabouts,
+    position: Position,
+) -> Option<u32> {
     if let Some(Standing::Waiting {
         attempts,
         next,
@@ -341,7 +350,7 @@ fn pending(lines: &mut Vec<StepLine>, whose: &Whose<'_>, whereabouts: &Whereabou
     }
     let base = whose.line("deliver", "pending", Basis::Present);
     let line = || match &whereabouts.standing {
-        Some(Standing::Parked { stop }) => parked(base, stop.as_deref()),
+        Some(Standing::Parked { stop }) => parked(base, stop.as_deref(), position),
         standing => base.saying(in_words(standing.as_ref(), whereabouts.here)),
     };
     lines.push(paused(whose, whereabouts).unwrap_or_else(line));

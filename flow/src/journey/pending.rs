@@ -1,5 +1,6 @@
 //! Where an event is that has not come to its end.
 
+use stadtbus_broker::Position;
 use stadtbus_contracts::Text;
 
 use super::StepLine;
@@ -8,8 +9,8 @@ use crate::{
     written::{from_millis, rfc3339},
 };
 
-/// Why an event stands in the log of parked events: its key was stopped, or others of its key come first.
-pub(super) fn parked(base: StepLine, stop: Option<&Stop>) -> StepLine {
+/// Why the event at `position` stands in the log of parked events: it stopped its key, or stands behind one that did.
+pub(super) fn parked(base: StepLine, stop: Option<&Stop>, position: Position) -> StepLine {
     let base = StepLine {
         outcome: "parked".to_owned(),
         ..base
@@ -20,23 +21,36 @@ pub(super) fn parked(base: StepLine, stop: Option<&Stop>) -> StepLine {
             "waits for earlier events of the same key",
         ));
     };
+    let whose = base.subscription.clone().unwrap_or_default();
+    // The attempts are those at the event that stopped the key, and no other's.
+    let stopped_it = stop.position == position;
     let line = StepLine {
         at: Some(rfc3339(from_millis(stop.since_ms))),
         next: stop.until_ms.map(|until| rfc3339(from_millis(until))),
-        attempt: (stop.attempts > 0).then_some(stop.attempts),
+        attempt: (stopped_it && stop.attempts > 0).then_some(stop.attempts),
         code: Some(stop.code.clone()),
         ..base
     };
-    match stop.until_ms {
-        Some(_) => line.saying(Text::new(
+    line.saying(match (stop.until_ms, stopped_it) {
+        (Some(_), true) => Text::new(
             "sein Schlüssel wartet auf den nächsten Versuch",
             "its key waits for the next attempt",
-        )),
-        None => line.saying(Text::new(
-            "sein Schlüssel ist geparkt, bis jemand entscheidet (stadtbus parked)",
-            "its key is parked until somebody decides (stadtbus parked)",
-        )),
-    }
+        ),
+        (Some(_), false) => Text::new(
+            "steht hinter einem früheren Ereignis seines Schlüssels, das auf den nächsten Versuch wartet",
+            "stands behind an earlier event of its key that waits for its next attempt",
+        ),
+        (None, true) => Text::new(
+            format!("sein Schlüssel ist geparkt, bis jemand entscheidet (stadtbus parked list {whose})"),
+            format!("its key is parked until somebody decides (stadtbus parked list {whose})"),
+        ),
+        (None, false) => Text::new(
+            format!(
+                "steht hinter einem früheren Ereignis seines Schlüssels, der geparkt ist, bis jemand entscheidet (stadtbus parked list {whose})"
+            ),
+            format!("stands behind an earlier event of its key, which is parked until somebody decides (stadtbus parked list {whose})"),
+        ),
+    })
 }
 
 /// It stands in the log of parked events, and its lane works elsewhere.
@@ -45,9 +59,10 @@ pub(super) fn parked_elsewhere(base: StepLine) -> StepLine {
         outcome: "parked".to_owned(),
         ..base
     };
+    let whose = line.subscription.clone().unwrap_or_default();
     line.saying(Text::new(
-        "geparkt, mit seinem Schlüssel (stadtbus parked)",
-        "parked, with its key (stadtbus parked)",
+        format!("geparkt, mit seinem Schlüssel (stadtbus parked list {whose})"),
+        format!("parked, with its key (stadtbus parked list {whose})"),
     ))
 }
 

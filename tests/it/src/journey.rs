@@ -1,5 +1,7 @@
 //! "Wo ist mein Ereignis?": one true answer for every event, before and after a restart, to those who may ask.
 
+mod parked;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -60,7 +60,7 @@ fn a_journey_is_one_line_per_step_with_the_reason_at_the_end() {
         &shell,
         &journey,
         journey["steps"].as_array().unwrap(),
-        &TimeZone::UTC,
+        TimeZone::UTC,
     );
     assert_eq!(found[0], "4711-1  de.krefeld.swk.outage.reported.v1");
     assert_eq!(found[1], "  urn:krefeld:ngn:leitwarte  2026-03-01 +00:00");
