@@ -58,6 +58,8 @@ pub(crate) struct Dev {
     pub(crate) cache: PathBuf,
     /// What is remembered of the broker's logs.
     pub(crate) witness: PathBuf,
+    /// Where events are found again.
+    pub(crate) index: PathBuf,
 }
 
 /// Starts a bus for trying out; everything not said here is as in operation.
@@ -76,8 +78,12 @@ pub(crate) async fn start(dev: &Dev) -> Result<Running, Failure> {
         "STADTBUS_ISSUER_KEY_FILE" => Some(dev.key.display().to_string()),
         "STADTBUS_PLUGINS_CACHE_DIR" => Some(dev.cache.display().to_string()),
         "STADTBUS_WITNESS_DIR" => Some(dev.witness.display().to_string()),
-        // Room for a demonstration, not for a city's year.
-        "STADTBUS_LIMITS_LOG_BYTES_MAX" => Some((256_u64 << 20).to_string()),
+        "STADTBUS_JOURNEY_INDEX_DIR" => Some(dev.index.display().to_string()),
+        // Room for a demonstration, not for a city's year: the broker reserves what each log may grow to, and all of them must
+        // fit into its store (`nats::nats_conf`).
+        "STADTBUS_LIMITS_LOG_BYTES_MAX"
+        | "STADTBUS_LIMITS_DEAD_LETTERS_BYTES_MAX"
+        | "STADTBUS_LIMITS_PARKED_BYTES_MAX" => Some((256_u64 << 20).to_string()),
         _ => None,
     };
     let config = Config::load(None, &|name| own(name).or_else(|| std::env::var(name).ok()));

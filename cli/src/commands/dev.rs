@@ -83,6 +83,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
         key: key.clone(),
         cache: place.folder.join("plugins"),
         witness: place.folder.join("witness"),
+        index: place.folder.join("journey"),
     };
     let storage = program.as_ref().map_or_else(
         || t("im Speicher, weg am Ende", "in memory, gone at the end").to_owned(),

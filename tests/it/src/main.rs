@@ -26,6 +26,7 @@ mod conformance;
 mod curl;
 mod dead_letters;
 mod descriptions;
+mod dev;
 mod dry_run;
 mod handshake;
 mod in_order;
