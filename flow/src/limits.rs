@@ -175,7 +175,7 @@ impl Limits {
     }
 
     /// Name, value, least and most of each limit but those of lanes.
-    fn bounds(&self) -> [(&'static str, u64, u64, u64); 20] {
+    fn bounds(&self) -> [(&'static str, u64, u64, u64); 22] {
         [
             (
                 "event_bytes_max",
