@@ -79,7 +79,7 @@ impl Refusal {
             "SB-1505" | "SB-1514" | "SB-2001" | "SB-2002" | "SB-2005" | "SB-2009" | "SB-2021" | "SB-2033"
             | "SB-2077" | "SB-4009" => 404,
             "SB-2010" => 405,
-            "SB-2051" | "SB-2058" => 400,
+            "SB-2058" => 426,
             code if code.starts_with("SB-11") => 400,
             code if code.starts_with("SB-15") => 500,
             code if code.starts_with("SB-6") => 400,

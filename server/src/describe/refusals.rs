@@ -102,6 +102,15 @@ fn response(status: u16, refusals: &[Refusal]) -> Response {
     if refusals.iter().any(|refusal| refusal.retry_after.is_some()) {
         response = response.header("Retry-After", retry_after());
     }
+    if status == 426 {
+        let protocol = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(["websocket"]));
+        let header = HeaderBuilder::new()
+            .schema(Some(protocol))
+            .description(Some("What is spoken here (RFC 9110 § 7.8)."));
+        response = response.header("Upgrade", header.build());
+    }
     if status == 401 {
         let challenge = ObjectBuilder::new()
             .schema_type(Type::String)

@@ -139,7 +139,8 @@ impl Close {
     pub(super) fn refused(refusal: &Refusal) -> Self {
         let code = match refusal.status() {
             503 => close_code::AGAIN,
-            400 | 415 => close_code::INVALID,
+            415 => close_code::UNSUPPORTED,
+            400 => close_code::INVALID,
             _ => close_code::POLICY,
         };
         Self::new(code, refusal.code)

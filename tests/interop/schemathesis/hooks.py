@@ -109,9 +109,11 @@ def places(case):
         case.headers.pop("If-Match", None)
     elif path.startswith("/v1/subscriptions/"):
         known["id"] = STREAM if path.endswith("/stream") else PULL
+        if case.query and valid(case, "query") and "wait_s" in case.query:
+            case.query["wait_s"] = 0
     elif path.startswith("/v1/ingest/"):
         known["route"] = "ngn-stoerung"
-    elif path.startswith("/v1/events/"):
+    elif path.startswith("/v1/events/{"):
         known.update(partner="ngn", id=GOOD["id"])
         case.query.pop("source", None)
     elif path.startswith("/v1/journey/"):

@@ -250,8 +250,8 @@ async fn what_is_asked_wrongly_is_told_by_its_code() {
         ("wait_s=30s", 400, "SB-1119"),
         ("wait=30s", 400, "SB-1119"),
         ("max=1&max=2", 400, "SB-1119"),
-        ("after=LOG_WERK:1", 400, "SB-2051"),
-        (&format!("after={cut}"), 400, "SB-2051"),
+        ("after=LOG_WERK:1", 422, "SB-2051"),
+        (&format!("after={cut}"), 422, "SB-2051"),
         (&format!("after={foreign}"), 409, "SB-2052"),
         ("replay=gibtesnicht", 404, "SB-2077"),
     ] {
@@ -261,7 +261,7 @@ async fn what_is_asked_wrongly_is_told_by_its_code() {
         }
     }
     for (body, status, code) in [
-        (json!({"cursor": "x"}), 400, "SB-2051"),
+        (json!({"cursor": "x"}), 422, "SB-2051"),
         (json!({ "cursor": foreign }), 409, "SB-2052"),
         (json!({}), 400, "SB-1102"),
         (json!({"cursor": 1}), 400, "SB-1102"),

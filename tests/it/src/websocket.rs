@@ -126,7 +126,7 @@ async fn ws_1_handshakes_are_refused_by_their_code() {
     let (world, _sender, amt) = connected("").await;
     let own = world.bus.base();
     for (path, headers, status, code) in [
-        (SUBSCRIPTION, vec![], 400, "SB-2058"),
+        (SUBSCRIPTION, vec![], 426, "SB-2058"),
         (
             SUBSCRIPTION,
             vec![("sec-websocket-protocol", "mqtt")],
@@ -174,7 +174,7 @@ async fn ws_1_handshakes_are_refused_by_their_code() {
         "its own pages may"
     );
     let plain = amt.get(SUBSCRIPTION).await.unwrap();
-    assert_eq!((plain.status, plain.code().as_str()), (400, "SB-2058"));
+    assert_eq!((plain.status, plain.code().as_str()), (426, "SB-2058"));
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_reader_that_says_something_else_is_told_and_left() {
             1008,
             "SB-1413",
         ),
-        (confirmation("x").to_string(), 1007, "SB-2051"),
+        (confirmation("x").to_string(), 1008, "SB-2051"),
     ] {
         let mut socket = opened(&world, &amt, SUBSCRIPTION).await;
         socket.text(message.clone()).await.unwrap();
@@ -197,7 +197,7 @@ async fn a_reader_that_says_something_else_is_told_and_left() {
     }
     let mut socket = opened(&world, &amt, SUBSCRIPTION).await;
     socket.binary(bytes::Bytes::from_static(b"{}")).await.unwrap();
-    assert_eq!(socket.closed(SOON).await.unwrap(), (1007, "SB-1109".to_owned()));
+    assert_eq!(socket.closed(SOON).await.unwrap(), (1003, "SB-1109".to_owned()));
     // Who connects last is the reader.
     let mut one = opened(&world, &amt, SUBSCRIPTION).await;
     let _two = opened(&world, &amt, SUBSCRIPTION).await;

@@ -88,7 +88,7 @@ async fn a_bookmark_before_what_was_removed_tells_what_is_gone() {
 async fn what_is_no_bookmark_of_this_subscription_is_refused() {
     let (broker, lane) = (broker(1).await, subscription());
     let foreign = Bookmark::new("amt.amt-andere", 0, 0, BTreeMap::new()).to_string();
-    for (text, code, status) in [("x", "SB-2051", 400), (foreign.as_str(), "SB-2052", 409)] {
+    for (text, code, status) in [("x", "SB-2051", 422), (foreign.as_str(), "SB-2052", 409)] {
         let refusal = refused(&*broker, &lane, text).await;
         assert_eq!((refusal.code, refusal.status()), (code, status));
     }
