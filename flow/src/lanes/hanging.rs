@@ -47,8 +47,9 @@ impl Lane {
         let gone = usize::from(cursor.pass(position));
         let ahead = Some(cursor.seen()).filter(|seen| *seen > position);
         state.gone(gone);
-        let account = state.account.as_mut()?;
-        account.hang(log, Some(asked).filter(|_| ahead.is_none()));
+        if let Some(account) = &mut state.account {
+            account.hang(log, Some(asked).filter(|_| ahead.is_none()));
+        }
         ahead
     }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use stadtbus_event::Event;
@@ -33,8 +34,11 @@ struct Row {
     rss_growth_mib: f64,
 }
 
-fn main() {
-    let (calls, output) = arguments();
+fn main() -> ExitCode {
+    let Some((calls, output)) = arguments() else {
+        eprintln!("usage: guests [--calls N] [--output FILE]");
+        return ExitCode::from(2);
+    };
     let rows: Vec<Row> = LANGUAGES
         .iter()
         .map(|language| measure(language, calls))
@@ -62,25 +66,21 @@ fn main() {
         let rows: Vec<String> = rows.iter().map(json).collect();
         std::fs::write(path, format!("[{}]\n", rows.join(","))).unwrap();
     }
+    ExitCode::SUCCESS
 }
 
-fn arguments() -> (usize, Option<PathBuf>) {
+fn arguments() -> Option<(usize, Option<PathBuf>)> {
     let (mut calls, mut output) = (CALLS, None);
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
         let value = args.next();
         match (name.as_str(), value) {
-            ("--calls", Some(value)) => calls = value.parse().expect("--calls takes a number"),
+            ("--calls", Some(value)) => calls = value.parse().ok()?,
             ("--output", Some(value)) => output = Some(PathBuf::from(value)),
-            _ => panic_usage(),
+            _ => return None,
         }
     }
-    (calls.max(1), output)
-}
-
-fn panic_usage() {
-    eprintln!("usage: guests [--calls N] [--output FILE]");
-    std::process::exit(2);
+    Some((calls.max(1), output))
 }
 
 fn measure(language: &'static str, calls: usize) -> Row {

@@ -182,7 +182,7 @@ fn the_events_of_a_key_wait_for_the_confirmation() {
 fn a_bookmark_goes_on_with_the_shared_reader_without_an_event() {
     let lane = plain();
     offered(&lane, 1..=1);
-    lane.hang_level(&log(), 1);
+    lane.hang_level(&log(), 1, 1);
     let (turn, _) = lane.begin_reading(None);
     let level = Level::from([(log(), 70)]);
     let batch = lane.hand_out(turn, 9, Instant::now(), &level).unwrap();

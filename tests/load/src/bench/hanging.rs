@@ -60,7 +60,7 @@ pub(crate) async fn hanging(row: Row, setting: Setting) -> Outcome<Row> {
     let (mut next, mut hung, mut held) = (1, false, 0);
     let meter = rig.meter();
     for pair in 0..PAIRS {
-        let mut of_pair = [0.0; 2];
+        let (mut hanging_p99, mut quiet_p99) = (0.0, 0.0);
         for hangs in [pair % 2 == 1, pair % 2 == 0] {
             if hangs != hung {
                 rig.order(SILENT, if hangs { "resume" } else { "pause" }).await?;
@@ -82,14 +82,15 @@ pub(crate) async fn hanging(row: Row, setting: Setting) -> Outcome<Row> {
             next += count;
             errors += sent.errors();
             let p99 = phase.clone().percentiles([0.99]).map_or(0.0, |[p99]| p99);
-            of_pair[usize::from(hangs)] = p99;
             if hangs {
+                hanging_p99 = p99;
                 with.append(phase)
             } else {
+                quiet_p99 = p99;
                 without.append(phase)
             }
         }
-        ratios.push(of_pair[1] / of_pair[0]);
+        ratios.push(hanging_p99 / quiet_p99);
     }
     let spent = meter.read();
     ratios.sort_by(f64::total_cmp);
