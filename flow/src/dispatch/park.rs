@@ -1,6 +1,9 @@
 //! Parking: what a key that does not move on leaves behind is made durable, and comes back when it goes on.
 
-use stadtbus_broker::{BrokerError, Entry, LogName, Position};
+use std::time::Duration;
+
+use stadtbus_broker::{Appended, BrokerError, Entry, LogName, Position};
+use tokio::time::Instant;
 
 use super::{
     Dispatcher,
@@ -22,6 +25,8 @@ mod tests;
 
 /// Parked events shown of one key.
 const SHOWN_MAX: usize = 100;
+/// Pause before the broker is asked again for an outcome that is not known.
+const ASKED_AGAIN: Duration = Duration::from_millis(500);
 
 /// What somebody decided about a parked key.
 #[derive(Debug, Clone)]
@@ -84,7 +89,7 @@ impl Dispatcher {
             .collect();
         let appended = self.broker.append_all(&log, entries).await;
         for (item, outcome) in crowd.into_iter().zip(appended) {
-            match outcome {
+            match self.known(&log, &name, &item, outcome).await {
                 Ok(appended) => {
                     self.tell(lane, &item, Outcome::Parked, Some("SB-3022"));
                     lane.moved(item, appended.position);
@@ -93,6 +98,29 @@ impl Dispatcher {
                     tracing::warn!(subscription = %lane.order.id(), %error, "An event could not be parked; it stays in its lane.");
                     lane.not_moved(item);
                 }
+            }
+        }
+    }
+
+    /// What became of an append whose outcome was not known: it is asked for again until it is, as long as a repeat is known
+    /// as one. Else a record might be left behind of an event that its lane delivers, and come back at the next start.
+    async fn known(
+        &self,
+        log: &LogName,
+        lane: &str,
+        item: &Item,
+        first: Result<Appended, BrokerError>,
+    ) -> Result<Appended, BrokerError> {
+        let (Err(BrokerError::Unknown(_)), Some(key)) = (&first, &item.key) else {
+            return first;
+        };
+        let until = Instant::now() + Duration::from_secs(self.limits.duplicate_window_s) / 2;
+        loop {
+            tokio::time::sleep(ASKED_AGAIN).await;
+            let entry = parked::entry(lane, key, &item.logged);
+            match self.broker.append(log, entry).await {
+                Err(BrokerError::Unknown(_) | BrokerError::Unavailable(_)) if Instant::now() < until => {}
+                outcome => return outcome,
             }
         }
     }
@@ -144,12 +172,22 @@ impl Dispatcher {
         let record = match item.parked {
             Some(record) => record,
             None => {
-                self.park(parked::entry(&lane.order.key(), key, &item.logged))
-                    .await?
+                let log = LogName::new(PARKED_LOG)?;
+                let name = lane.order.key();
+                let entry = parked::entry(&name, key, &item.logged);
+                let first = self.broker.append(&log, entry).await;
+                self.known(&log, &name, item, first).await?.position
             }
         };
         let stop = Stop::at(item, code, detail, millis_now(), until_ms);
-        parked::write_stop(&*self.broker, &lane.order.key(), key, Some(&stop)).await?;
+        match parked::write_stop(&*self.broker, &lane.order.key(), key, Some(&stop)).await {
+            Err(error) if item.parked.is_some() => return Err(error),
+            // Its record owns it: in the lane it would come twice. What is not written down is only what the next life begins with.
+            Err(error) => {
+                tracing::warn!(subscription = %lane.order.id(), %error, "Why a key does not move on could not be written down; after a restart it goes on.");
+            }
+            Ok(()) => {}
+        }
         Ok((record, stop))
     }
 

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use stadtbus_broker::Broker;
-use stadtbus_broker_memory::{MemoryBroker, Options};
+use stadtbus_broker_memory::{Faults, MemoryBroker, Options};
 
 use super::*;
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
 };
 
 struct Bench {
+    memory: MemoryBroker,
     broker: Arc<dyn Broker>,
     dispatcher: Dispatcher,
     limits: Limits,
@@ -38,7 +39,8 @@ struct Bench {
 
 impl Bench {
     async fn new(more: Value) -> Self {
-        let broker: Arc<dyn Broker> = Arc::new(MemoryBroker::new(Options::default()));
+        let memory = MemoryBroker::new(Options::default());
+        let broker: Arc<dyn Broker> = Arc::new(memory.clone());
         let limits = Limits {
             key_backlog_max: 2,
             ..Limits::default()
@@ -55,6 +57,7 @@ impl Bench {
             limits.clone(),
         );
         Self {
+            memory,
             broker,
             dispatcher,
             limits,
@@ -363,4 +366,31 @@ async fn what_came_before_the_failure_is_repeated_after_a_crash_and_the_rest_sta
     let id = lane.parked_keys()[0].id.clone();
     bench.dispatcher.resume_key(&lane, &id).await.unwrap();
     assert_eq!(bench.drain(&lane).await, [2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_parking_was_not_answered_stands_in_one_place_only() {
+    let bench = Bench::new(ordered()).await;
+    let lane = bench.lane(Marks::default()).await;
+    testing::offer(&lane, &logged(1, "urn:a", "x"));
+    bench.memory.set_faults(Faults {
+        append_unknown: 1.0,
+        append_unknown_stored: 1.0,
+        ..Faults::default()
+    });
+    let heal = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        bench.memory.set_faults(Faults::default());
+    };
+    tokio::join!(bench.fail(&lane, 1), heal);
+    let states: Vec<_> = lane.parked_keys().into_iter().map(|key| key.state).collect();
+    assert_eq!(states, [KeyState::Parked]);
+    let parked = LogName::new(PARKED_LOG).unwrap();
+    assert_eq!(bench.broker.state(&parked).await.unwrap().count, 1);
+    assert!(
+        testing::marks(&lane)
+            .logs
+            .values()
+            .all(|mark| mark.open.is_empty())
+    );
 }
