@@ -66,10 +66,15 @@ impl Lane {
         }
     }
 
+    /// Hands out nothing more: what a receiver took of a lane that is being replaced would be handed out again by the next.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+    }
+
     fn lease(&self, max: usize, ttl: Duration) -> Vec<Handed> {
         let now = Instant::now();
         let mut state = self.state();
-        if state.paused.is_some() {
+        if state.paused.is_some() || state.closed {
             return Vec::new();
         }
         state.let_reader_go(now);

@@ -279,6 +279,7 @@ impl Lanes {
         }
     }
 
+            working.lane.close();
     pub(super) async fn stop_group(&self, group: u32, ours: bool) {
         let keys: Vec<_> = self
             .working()

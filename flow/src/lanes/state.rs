@@ -69,6 +69,8 @@ pub(super) struct State {
     pub(super) facts_away: usize,
     pub(super) paused: Option<Pause>,
     pub(super) revision: Option<u64>,
+    /// Its life in this process is over.
+    pub(super) closed: bool,
     pub(super) written: Marks,
     pub(super) watch: Watch,
     pub(super) tally: Option<Tally>,
@@ -105,6 +107,7 @@ impl State {
             paused: None,
             revision: None,
             written: Marks::default(),
+            closed: false,
             watch: Watch::default(),
             tally: None,
             account: None,

@@ -55,3 +55,11 @@ async fn a_receiver_gets_no_more_than_its_rate() {
     let second: Vec<_> = second.iter().map(|one| one.logged.position).collect();
     assert_eq!(second, [2]);
 }
+
+#[tokio::test]
+async fn a_lane_that_is_replaced_hands_out_nothing_more() {
+    let lane = lane(Marks::default(), &Limits::default(), json!({}));
+    offer(&lane, &logged(1, "urn:a", "x"));
+    lane.close();
+    assert!(take(&lane).await.is_empty());
+}
