@@ -72,6 +72,9 @@ impl Dispatcher {
 
     /// Carries events of one lane to their end, or to their next attempt.
     pub async fn carry(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
+        if lane.order.is_derivation() {
+            return self.derive(lane, city, items).await;
+        }
         let (items, expired) = items
             .into_iter()
             .partition::<Vec<_>, _>(|item| !item.has_expired());
@@ -79,9 +82,7 @@ impl Dispatcher {
             lane.untried();
             self.end(lane, item, Outcome::Expired, None, None);
         }
-        if lane.order.is_derivation() {
-            self.derive(lane, city, items).await;
-        } else if lane.order.is_taken_by_receiver() {
+        if lane.order.is_taken_by_receiver() {
             for item in items {
                 self.prepare(lane, city, item).await;
             }

@@ -224,6 +224,10 @@ impl Cities {
                     .map(|log| (log.as_str().to_owned(), mark(log)))
                     .collect(),
                 watch: Watch::begin(order.subscription(), clock::millis_now()),
+                published: match order.is_derivation() {
+                    true => Some(seen(&log_of(order.partner())?)),
+                    false => None,
+                },
                 ..Marks::default()
             };
             let value =

@@ -1,7 +1,8 @@
 //! Back into the log: a subscription whose sink is the log publishes derived events.
 //!
 //! Outputs first, in one group append; then state; then the input counts as settled. Each output is a
-//! publication of the subscription's owner and is validated like one.
+//! publication of the subscription's owner and is validated like one. What an earlier life published and did not live to
+//! remember is looked up first ([`published`]).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,6 +21,8 @@ use crate::{
     transform::{self, Held, Transform, TransformError, Transformed, event_input, identity},
 };
 
+mod published;
+
 /// What became of one input.
 enum Derived {
     Events(Vec<(Arc<Event>, Provenance)>),
@@ -31,21 +34,51 @@ type Changes = BTreeMap<String, Held>;
 
 impl Dispatcher {
     /// Transform → log → state → settle, for a whole group of events.
-    pub(super) async fn derive(&self, lane: &Lane, city: &LiveCity, mut items: Vec<Item>) {
+    pub(super) async fn derive(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
         let Some(plugin) = &lane.order.transform else {
             return;
         };
+        if let Err(error) = self.look_up_outputs(lane, &items).await {
+            tracing::warn!(subscription = %lane.order.id(), %error, "It is not known what was derived before; the inputs wait.");
+            return items.into_iter().for_each(|item| lane.put_back(item));
+        }
+        // What was published before its time was over counts, too.
+        let (items, expired) = items
+            .into_iter()
+            .partition::<Vec<_>, _>(|item| !item.has_expired() || !lane.outputs_of(item).is_empty());
+        for item in expired {
+            lane.untried();
+            self.end(lane, item, Outcome::Expired, None, None);
+        }
         if items.is_empty() {
             return;
         }
         let mut changes = Changes::new();
-        let made = match &plugin.state {
+        let mut made = match &plugin.state {
             None => self.derive_stateless(lane, city, plugin, &items).await,
             Some(_) => {
                 self.derive_in_turn(lane, city, plugin, &items, &mut changes)
                     .await
             }
         };
+        for (item, derived) in items.iter().zip(&mut made) {
+            if let Ok(Derived::Events(events)) = derived {
+                let published = lane.outputs_of(item);
+                events.retain(|(event, _)| !published.contains(event.id()));
+            }
+        }
+        self.write_down(lane, plugin, items, made, changes).await;
+    }
+
+    /// Log → state → settle.
+    async fn write_down(
+        &self,
+        lane: &Lane,
+        plugin: &Transform,
+        mut items: Vec<Item>,
+        made: Vec<Result<Derived, TransformError>>,
+        changes: Changes,
+    ) {
         let outputs: Vec<_> = made
             .iter()
             .filter_map(|one| one.as_ref().ok())
@@ -60,7 +93,7 @@ impl Dispatcher {
             .into_iter();
         let mut unwritten = Vec::new();
         let mut finished = Vec::new();
-        let mut in_order = true;
+        let (mut in_order, mut last) = (true, 0);
         for (item, one) in items.into_iter().zip(made) {
             match one {
                 Err(error) => {
@@ -75,9 +108,15 @@ impl Dispatcher {
                 Ok(Derived::Events(events)) => {
                     // All of them must be looked at, or the next input would get this one's answers.
                     let outcomes: Vec<_> = written.by_ref().take(events.len()).collect();
-                    match outcomes.into_iter().find_map(Result::err) {
-                        None => finished.push((item, Outcome::Delivered, None, None)),
-                        Some(refusal) => unwritten.push((item, refusal)),
+                    match outcomes.into_iter().collect::<Result<Vec<_>, _>>() {
+                        Ok(receipts) => {
+                            last = receipts
+                                .iter()
+                                .map(|receipt| receipt.position)
+                                .fold(last, u64::max);
+                            finished.push((item, Outcome::Delivered, None, None));
+                        }
+                        Err(refusal) => unwritten.push((item, refusal)),
                     }
                 }
             }
@@ -88,9 +127,13 @@ impl Dispatcher {
         {
             tracing::warn!(subscription = %lane.order.id(), %error, "Plugin state could not be written; the inputs are run again.");
             finished.drain(..).for_each(|(item, ..)| lane.put_back(item));
+            last = 0;
         }
         for (item, outcome, code, reason) in finished {
             self.end(lane, item, outcome, code.as_deref(), reason);
+        }
+        if last > 0 && unwritten.is_empty() {
+            lane.published(last);
         }
         for (item, refusal) in unwritten {
             tracing::warn!(subscription = %lane.order.id(), %refusal, "A derived event could not be written yet.");
@@ -159,10 +202,11 @@ impl Dispatcher {
             None => store.get(&key).await?,
         };
         let (log, position) = (item.logged.log.as_str(), item.logged.position);
-        // A dead letter that is sent again comes after later inputs that the state includes.
-        let included = match item.due {
-            None => held.includes(log, position),
-            Some(_) => held.ends_with(&event_input(log, position)),
+        // A dead letter that is sent again comes after later inputs that the state includes, and so does what was parked
+        // before the plugin kept state.
+        let included = match (item.due, item.parked) {
+            (None, None) => held.includes(log, position),
+            _ => held.ends_with(&event_input(log, position)),
         };
         if included {
             return Ok(Derived::Dropped {
@@ -235,12 +279,12 @@ impl Dispatcher {
         span.end(None);
         let provenance = Provenance {
             partner: lane.order.partner().clone(),
-            by: format!("subscription:{}", lane.order.id()),
+            by: published::publisher(lane),
             token_id: String::new(),
             accepted: clock::now(),
             contract,
             hops,
-            cause: Some(format!("{}:{}", logged.log, logged.position)),
+            cause: Some(published::cause(logged)),
             traceparent,
         };
         Ok((Arc::new(event), provenance))

@@ -33,6 +33,9 @@ pub struct Marks {
     /// By log, up to where its reader has confirmed by a bookmark.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub confirmed: BTreeMap<String, Position>,
+    /// Up to here in its own log all outputs of a derivation are of inputs that its plugin's state includes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<Position>,
     /// What became of the events, for a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,

@@ -106,6 +106,7 @@ impl Lane {
                 .map(|(log, up_to)| (log.as_str().to_owned(), *up_to))
                 .collect(),
             balance: state.books(still, &self.order),
+            published: state.published.upto,
             ..Marks::default()
         };
         for (log, (cursor, hang)) in &state.hangs {

@@ -20,6 +20,7 @@ use super::{
     cursor::{Cursor, Marks},
     item::{Item, Outcome, Waiting},
     pace::Pace,
+    published::Published,
     replay,
     state::State,
 };
@@ -119,6 +120,7 @@ impl Lane {
             watch,
             confirmed,
             tally: order.replay.as_ref().map(|_| marks.tally.unwrap_or_default()),
+            published: Published::resume(marks.published),
             written: marks,
             ready_at_once: order.hands_out_untransformed(),
             breaker: Breaker::of(&order, limits),
