@@ -29,7 +29,7 @@ cargo xtask <task>
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
   guests [--calls N]              measure the same plugin in each language: size, compiling, start, an event (--output FILE)
   chaos [ARGS…]                   disturb bus and broker under load and count what is missing (ARGS: --smoke, --list, --corruption …)
-  sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME)
+  sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME|all)
   attack                          try to make the bus call where it must not, in a namespace of live decoys
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all

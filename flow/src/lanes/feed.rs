@@ -181,7 +181,7 @@ impl Feed {
                 if crate::planted::is("swap-tenants") {
                     let all = routing.lanes.iter().flatten();
                     all.filter(|other| other.order.partner() != lane.order.partner())
-                        .for_each(|other| drop(other.offer(&logged, Hang::Level)));
+                        .for_each(|other| _ = other.offer(&logged, Hang::Level));
                 }
             }
         });

@@ -6,7 +6,7 @@
 //! slow receiver delays nobody else.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -74,8 +74,6 @@ pub struct Lane {
     pub(super) parked_events_max: usize,
     /// Most events handed to the reader of the feed and not confirmed.
     pub(super) unconfirmed_max: usize,
-    /// Whether it has stopped working here.
-    pub(super) closed: AtomicBool,
 }
 
 impl Lane {
@@ -137,7 +135,6 @@ impl Lane {
             retries_max,
             parked_events_max: limits.parked_events_max,
             unconfirmed_max: limits.unconfirmed_events_max,
-            closed: AtomicBool::new(false),
         }
     }
 
@@ -212,6 +209,12 @@ impl Lane {
             return Err(item);
         }
         state.carried = state.carried.saturating_sub(1);
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is("order-ignored")
+            && let Some(next) = state.keys.leave(&item)
+        {
+            state.may_go(next);
+        }
         state.waiting.push(Waiting {
             at: Instant::now() + delay,
             item,

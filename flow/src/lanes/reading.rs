@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -204,7 +204,7 @@ impl Lane {
     }
 
     fn has_turn(&self, state: &State, turn: u64) -> Result<(), Ended> {
-        if self.closed.load(Ordering::Relaxed) {
+        if state.closed {
             Err(Ended::Closed)
         } else if state.window.turn() == turn {
             Ok(())
@@ -228,12 +228,6 @@ impl Lane {
         }
         events.reverse();
         Batch { events, next }
-    }
-
-    /// No reader gets anything from this lane any more: it works elsewhere, or in another form.
-    pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
-        self.work.notify_waiters();
     }
 }
 

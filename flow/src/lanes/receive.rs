@@ -66,9 +66,11 @@ impl Lane {
         }
     }
 
-    /// Hands out nothing more: what a receiver took of a lane that is being replaced would be handed out again by the next.
+    /// Hands out nothing more, for it works elsewhere or in another form: what a receiver took now would be handed out again
+    /// by the next.
     pub(super) fn close(&self) {
         self.state().closed = true;
+        self.work.notify_waiters();
     }
 
     fn lease(&self, max: usize, ttl: Duration) -> Vec<Handed> {

@@ -64,6 +64,13 @@ impl Lanes {
             complete = false;
             fresh.retain(|lane| lane.next(&log).is_none());
         }
+        #[cfg(feature = "planted-bugs")]
+        if crate::planted::is("lane-before-feed") {
+            fresh.iter().for_each(|lane| self.start(Arc::clone(lane)));
+            for lane in fresh.drain(..) {
+                self.catch_up_with_pause(&lane).await;
+            }
+        }
         // First: a lane that hangs on a feed before the feed knows of it is level with events that nobody offered to it.
         self.publish_routing(&city, &fresh);
         for lane in &fresh {
@@ -279,7 +286,6 @@ impl Lanes {
         }
     }
 
-            working.lane.close();
     pub(super) async fn stop_group(&self, group: u32, ours: bool) {
         let keys: Vec<_> = self
             .working()

@@ -6,7 +6,7 @@
 use std::{
     future::{Future, pending},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -24,9 +24,18 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Life {
     dead: CancellationToken,
     cut_off_until: Arc<Mutex<Option<Instant>>>,
+    latency: Duration,
 }
 
 impl Life {
+    /// One whose broker takes up to so long for an answer.
+    pub(crate) fn with_latency(latency: Duration) -> Self {
+        Self {
+            latency,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn end(&self) {
         self.dead.cancel();
     }
@@ -52,6 +61,17 @@ impl Life {
     /// What the process gets to know of `work`; nothing once it is dead. Work that is under way when the connection is cut
     /// gets its answer, work that begins then waits.
     pub(crate) async fn of<T>(&self, work: impl Future<Output = T>) -> T {
+        let slowly = async {
+            if !self.latency.is_zero() {
+                tokio::time::sleep(self.latency.mul_f64(fastrand::f64())).await;
+            }
+            work.await
+        };
+        self.heard(slowly).await
+    }
+
+    /// The same for what the broker sends by itself.
+    async fn heard<T>(&self, work: impl Future<Output = T>) -> T {
         let alive = async {
             self.connected().await;
             work.await
@@ -119,7 +139,7 @@ impl Broker for Severable {
         let life = self.life.clone();
         Ok(Box::pin(stream.then(move |record| {
             let life = life.clone();
-            async move { life.of(async { record }).await }
+            async move { life.heard(async { record }).await }
         })))
     }
 
@@ -197,7 +217,7 @@ impl Cells for SeverableCells {
         let life = self.life.clone();
         Ok(Box::pin(stream.then(move |change| {
             let life = life.clone();
-            async move { life.of(async { change }).await }
+            async move { life.heard(async { change }).await }
         })))
     }
 }

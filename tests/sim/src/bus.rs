@@ -54,19 +54,20 @@ pub(crate) fn limits() -> Limits {
         lease_ttl_ms: 6_000,
         catch_up_readers_max: 2,
         drain_timeout_ms: 3_000,
+        key_backlog_max: 2,
+        parked_events_max: 16,
+        breaker_failures_max: 4,
+        breaker_delay_ms: 1_000,
+        breaker_delay_ms_max: 6_000,
+        replay_queue_max: 16,
         ..Limits::default()
     }
-}
-
-/// How long the broker knows a repeat.
-pub(crate) fn remembered() -> Duration {
-    Duration::from_secs(limits().duplicate_window_s)
 }
 
 impl Bus {
     /// Starts a process, unless the broker does not let it: then it ends with the reason, and somebody starts it again.
     pub(crate) async fn start(world: &Arc<World>, stage: &Stage, name: String) -> Result<Self, String> {
-        let life = Life::default();
+        let life = Life::with_latency(world.dice.latency);
         let broker: Arc<dyn Broker> = Arc::new(Severable {
             inner: Arc::new(world.broker.clone()),
             life: life.clone(),
@@ -91,6 +92,7 @@ impl Bus {
         let net = || Net {
             world: Arc::clone(world),
             life: life.clone(),
+            process: name.as_str().into(),
         };
         let egress =
             Egress::with_net(EgressConfig::default(), Arc::new(net()), Arc::new(net())).map_err(said)?;

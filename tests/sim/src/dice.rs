@@ -44,6 +44,16 @@ pub(crate) struct Dice {
     pub(crate) expires: f64,
     /// How likely a pull receiver does anything but acknowledge in time.
     pub(crate) careless: f64,
+    /// How likely, per second, a receiver is away for a while.
+    pub(crate) away: f64,
+    /// How likely no receiver of webhooks takes an event before all is healed.
+    pub(crate) poison: f64,
+    /// How likely, per second, events of a subscription are replayed.
+    pub(crate) replay: f64,
+    /// How likely, per second, the city changes, and lanes start again while events flow.
+    pub(crate) change: f64,
+    /// How long the broker's answers take at most, so that others come in between.
+    pub(crate) latency: Duration,
 }
 
 impl Dice {
@@ -76,6 +86,11 @@ impl Dice {
             pause: up_to(0.02),
             expires: up_to(0.3),
             careless: restless(up_to(0.3)),
+            away: up_to(0.02),
+            poison: up_to(0.1),
+            replay: up_to(0.04),
+            change: up_to(0.01),
+            latency: Duration::from_millis(up_to(40.0) as u64),
             faults,
             calm,
             processes: random.usize(1..=2),

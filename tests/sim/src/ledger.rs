@@ -5,56 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::payload;
-
-/// A subscription and the types that it may get.
-pub(crate) struct Subscription {
-    pub(crate) name: &'static str,
-    pub(crate) partner: &'static str,
-    pub(crate) types: &'static [&'static str],
-}
-
-pub(crate) const SENT_BY_PUB: &str = "de.simulation.pub.probe.sent.v1";
-pub(crate) const SENT_BY_NAH: &str = "de.simulation.nah.probe.sent.v1";
-/// Of the same log as [`SENT_BY_NAH`], and not for everybody who may have that.
-pub(crate) const SECRET_OF_NAH: &str = "de.simulation.nah.geheim.sent.v1";
-pub(crate) const COUNTED: &str = "de.simulation.abl.probe.counted.v1";
-/// The subscription that publishes [`COUNTED`].
-pub(crate) const DERIVATION: &str = "zaehlung";
-
-/// All subscriptions of the city, as the oracle knows them.
-pub(crate) const SUBSCRIPTIONS: [Subscription; 6] = [
-    Subscription {
-        name: "stetig",
-        partner: "kom",
-        types: &[SENT_BY_PUB],
-    },
-    Subscription {
-        name: "knapp",
-        partner: "kom",
-        types: &[SENT_BY_PUB, SENT_BY_NAH, SECRET_OF_NAH],
-    },
-    Subscription {
-        name: "abholung",
-        partner: "kom",
-        types: &[SENT_BY_PUB],
-    },
-    Subscription {
-        name: "abgeleitet",
-        partner: "kom",
-        types: &[COUNTED],
-    },
-    Subscription {
-        name: DERIVATION,
-        partner: "abl",
-        types: &[SENT_BY_PUB],
-    },
-    Subscription {
-        name: "nachbar",
-        partner: "fremd",
-        types: &[SENT_BY_NAH],
-    },
-];
+use crate::{
+    city::{COUNTED, subscription},
+    pace::Paces,
+    payload,
+    replayed::Replays,
+};
 
 /// A place in a log.
 pub(crate) type Place = (String, u64);
@@ -65,17 +21,35 @@ pub(crate) struct Claim {
     pub(crate) ty: &'static str,
     /// Its `expirytime`, milliseconds since 1970.
     pub(crate) expires: bool,
+    /// No receiver of webhooks takes it before all is healed.
+    pub(crate) poison: bool,
     pub(crate) accepted: Option<Place>,
 }
 
 /// What a receiver got.
 pub(crate) struct Report<'a> {
-    pub(crate) subscription: &'a str,
+    /// Who got it; receivers are named after their subscriptions.
+    pub(crate) receiver: &'a str,
+    /// By which process.
+    pub(crate) process: &'a str,
+    /// Of which replay, if it says so.
+    pub(crate) replay: Option<&'a str>,
     pub(crate) id: &'a str,
     pub(crate) ty: &'a str,
     pub(crate) data: &'a [u8],
     /// By which the receiver is to know a repeat.
     pub(crate) delivery: Option<&'a str>,
+}
+
+/// How one event came to one subscription. Moments are counted, not measured.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reception {
+    /// When it arrived first.
+    pub(crate) arrived: Option<u64>,
+    /// When the receiver had it first.
+    pub(crate) taken: Option<u64>,
+    /// How often it had it.
+    pub(crate) times: u32,
 }
 
 /// Everything claimed, answered and received in one run.
@@ -85,8 +59,13 @@ pub(crate) struct Ledger {
     pub(crate) foreign: BTreeSet<String>,
     pub(crate) corrupted: BTreeSet<String>,
     pub(crate) receipts: BTreeSet<String>,
-    taken: BTreeMap<(String, String), u32>,
+    /// Events that somebody saw among the dead letters, by subscription: they come out of turn.
+    pub(crate) buried: BTreeSet<(String, Place)>,
+    pub(crate) paces: Paces,
+    pub(crate) replays: Replays,
+    received: BTreeMap<(String, String), Reception>,
     deliveries: BTreeMap<(String, String), String>,
+    moment: u64,
 }
 
 impl Ledger {
@@ -97,16 +76,21 @@ impl Ledger {
             foreign: BTreeSet::new(),
             corrupted: BTreeSet::new(),
             receipts: BTreeSet::new(),
-            taken: BTreeMap::new(),
+            buried: BTreeSet::new(),
+            paces: Paces::default(),
+            replays: Replays::default(),
+            received: BTreeMap::new(),
             deliveries: BTreeMap::new(),
+            moment: 0,
         }
     }
 
     /// The number of the next event. From now on it may appear.
-    pub(crate) fn claim(&mut self, ty: &'static str, expires: bool) -> u64 {
+    pub(crate) fn claim(&mut self, ty: &'static str, expires: bool, poison: bool) -> u64 {
         self.claims.push(Claim {
             ty,
             expires,
+            poison,
             accepted: None,
         });
         self.claims.len() as u64 - 1
@@ -134,15 +118,19 @@ impl Ledger {
         self.foreign.insert(what);
     }
 
+    fn now(&mut self) -> u64 {
+        self.moment += 1;
+        self.moment
+    }
+
     /// Something arrived.
     pub(crate) fn report(&mut self, report: &Report<'_>) {
-        let Report {
-            subscription, id, ty, ..
-        } = report;
-        let shown = format!("{id} ({ty}) at {subscription}");
-        let may_have = SUBSCRIPTIONS
-            .iter()
-            .any(|one| one.name == *subscription && one.types.contains(ty));
+        let Report { receiver, id, ty, .. } = report;
+        let shown = format!("{id} ({ty}) at {receiver}");
+        let Some(wanted) = self.addressee(report) else {
+            return self.foreign(shown);
+        };
+        let may_have = subscription(&wanted).is_some_and(|one| one.types.contains(ty));
         let number = payload::number(self.seed, report.data);
         let claim = number.and_then(|number| Some((number, self.of(number)?)));
         let Some((number, claim)) = claim.filter(|_| may_have) else {
@@ -153,44 +141,70 @@ impl Ledger {
         if !named || payload::data(self.seed, number).as_bytes() != report.data {
             self.corrupted.insert(shown);
         }
-        // A derived event that was published again after the broker forgot the first stands elsewhere.
-        if let Some(delivery) = report.delivery.filter(|_| !derived) {
-            let key = ((*subscription).to_owned(), (*id).to_owned());
+        if report.replay.is_none() {
+            let now = self.now();
+            let key = ((*receiver).to_owned(), (*id).to_owned());
+            self.received.entry(key).or_default().arrived.get_or_insert(now);
+            self.paces.arrived(receiver, report.process);
+        }
+        if let Some(delivery) = report.delivery {
+            let by = report.replay.unwrap_or(receiver);
+            let key = (by.to_owned(), (*id).to_owned());
             let first = self.deliveries.entry(key).or_insert_with(|| delivery.to_owned());
             if first != delivery {
-                self.corrupted.insert(format!(
-                    "{id} at {subscription} has another webhook-id than before"
-                ));
+                self.corrupted
+                    .insert(format!("{id} at {by} has another webhook-id than before"));
+            }
+        }
+    }
+
+    /// Whose event it is; nobody's, if it came to a receiver where no such thing was to go.
+    fn addressee(&self, report: &Report<'_>) -> Option<String> {
+        match report.replay {
+            None => Some(report.receiver.to_owned()),
+            Some(replay) => {
+                let ordered = self.replays.ordered.get(replay)?;
+                (ordered.receiver == report.receiver).then(|| ordered.subscription.to_owned())
             }
         }
     }
 
     /// The receiver has it.
-    pub(crate) fn taken(&mut self, subscription: &str, id: &str) {
-        *self
-            .taken
-            .entry((subscription.to_owned(), id.to_owned()))
-            .or_default() += 1;
+    pub(crate) fn taken(&mut self, receiver: &str, replay: Option<&str>, id: &str) {
+        if let Some(replay) = replay {
+            return self.replays.taken(replay, id);
+        }
+        let now = self.now();
+        let key = (receiver.to_owned(), id.to_owned());
+        let reception = self.received.entry(key).or_default();
+        reception.taken.get_or_insert(now);
+        reception.times += 1;
     }
 
-    pub(crate) fn times_taken(&self, subscription: &str, id: &str) -> u32 {
+    pub(crate) fn reception(&self, subscription: &str, id: &str) -> Reception {
         let key = (subscription.to_owned(), id.to_owned());
-        self.taken.get(&key).copied().unwrap_or(0)
+        self.received.get(&key).copied().unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{COUNTED, Ledger, Report, SECRET_OF_NAH, SENT_BY_NAH, SENT_BY_PUB};
-    use crate::payload::{data, event_id};
+    use super::{Ledger, Report};
+    use crate::{
+        city::{COUNTED, SECRET_OF_NAH, SENT_BY_NAH, SENT_BY_PUB},
+        payload::{data, event_id},
+    };
 
     #[test]
     fn what_nobody_sent_what_was_not_for_him_and_what_was_changed_is_found() {
         let mut ledger = Ledger::new(7);
-        let (ours, theirs) = (ledger.claim(SENT_BY_PUB, false), ledger.claim(SENT_BY_NAH, false));
-        let mut arrives = |subscription: &str, number, ty: &str, data: &str, delivery: &str| {
+        let ours = ledger.claim(SENT_BY_PUB, false, false);
+        let theirs = ledger.claim(SENT_BY_NAH, false, false);
+        let mut arrives = |receiver: &str, number, ty: &str, data: &str, delivery: &str| {
             ledger.report(&Report {
-                subscription,
+                receiver,
+                process: "bus",
+                replay: None,
                 id: &event_id(7, number),
                 ty,
                 data: data.as_bytes(),
@@ -222,7 +236,7 @@ mod tests {
     #[test]
     fn a_repeat_with_another_receipt_is_found() {
         let mut ledger = Ledger::new(7);
-        let number = ledger.claim(SENT_BY_PUB, false);
+        let number = ledger.claim(SENT_BY_PUB, false, false);
         ledger.accepted(number, ("LOG_PUB".to_owned(), 3));
         ledger.accepted(number, ("LOG_PUB".to_owned(), 3));
         assert!(ledger.receipts.is_empty());

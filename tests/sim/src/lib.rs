@@ -16,15 +16,21 @@
 
 mod broker;
 mod bus;
+mod city;
+pub mod coverage;
 mod dice;
 mod ledger;
 mod net;
 mod operator;
+mod pace;
 mod payload;
+pub mod planted;
 mod publish;
 mod pull;
 mod receiver;
+mod replayed;
 pub mod run;
+pub mod seeds;
 pub mod stage;
 mod trace;
 pub mod verdict;

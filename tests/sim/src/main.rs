@@ -1,24 +1,26 @@
 //! `stadtbus-sim`: the runs of many seeds, or one of them told line by line.
 //!
-//! Exit code 0: no violation (with `--planted`: the bug was found). 1: a violation (the bug was not found). 2: it could not
-//! be run.
+//! Exit code 0: no violation (with `--planted`: the bug was found). 1: a violation (the bug was not found), or something was
+//! never met. 2: it could not be run.
 
 use std::{process::ExitCode, sync::Arc, time::Instant};
 
-use stadtbus_sim::{Stage, run};
+use stadtbus_sim::{Run, Stage, planted, run, seeds};
 
 const USAGE: &str = "\
 stadtbus-sim: the flow on a simulated clock, broker and net
 
   --seeds N         how many seeds, from the first on (1000)
   --seed N          the first seed (1); without --seeds only this one, told line by line
-  --log             the bus's own log lines as well (RUST_LOG chooses)
-  --planted NAME    succeed only if this bug is found: needs a build with the feature `planted-bugs`, which
+  --log             the bus's own log lines as well (RUST_LOG chooses); one seed only
+  --planted NAME    succeed only if this bug is found, or `all`: needs a build with the feature `planted-bugs`, which
                     `cargo xtask sim --planted NAME` makes
 ";
 
 /// Violations shown before a run of many seeds ends.
-const SHOWN_MAX: u64 = 10;
+const SHOWN_MAX: usize = 10;
+/// Of so many seeds each thing that can be met must have been.
+const MEET_ALL: u64 = 1_000;
 
 #[derive(Default)]
 struct Args {
@@ -43,6 +45,7 @@ fn args() -> Result<Option<Args>, String> {
             _ => return Err(format!("{word} is unknown\n\n{USAGE}")),
         }
     }
+    args.planted.as_deref().map_or(Ok(()), planted::check)?;
     Ok(Some(args))
 }
 
@@ -52,7 +55,8 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             return ExitCode::SUCCESS;
         }
-        Ok(Some(args)) => all(&args),
+        Ok(Some(args)) if args.planted.as_deref() == Some(planted::ALL) => planted::all(args.seeds),
+        Ok(Some(args)) => judge(&args),
         Err(error) => Err(error),
     };
     match told {
@@ -65,42 +69,56 @@ fn main() -> ExitCode {
     }
 }
 
-fn all(args: &Args) -> Result<bool, String> {
+fn judge(args: &Args) -> Result<bool, String> {
     if args.log {
         tracing_subscriber::fmt()
             .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
             .without_time()
             .init();
     }
-    let told = args.seed.is_some() && args.seeds.is_none();
-    let first = args.seed.unwrap_or(1);
-    let seeds = args.seeds.unwrap_or(if told { 1 } else { 1_000 });
     let stage = Arc::new(Stage::set()?);
-    let began = Instant::now();
-    let (mut found, mut simulated, mut happenings) = (0, 0, 0);
-    for seed in first..first.saturating_add(seeds) {
-        let run = run(&stage, seed, told)?;
-        simulated += run.simulated.as_secs();
-        happenings += run.count;
-        if !run.verdict.is_clean() {
-            found += 1;
-            println!("{run}\n  {}\n  again: cargo xtask sim --seed {seed}", run.dice);
-            if args.planted.is_some() || found >= SHOWN_MAX {
-                break;
-            }
-        } else if told {
-            println!("{run}\n  {}", run.dice);
+    match (args.seed, args.seeds) {
+        (Some(seed), None) => {
+            let run = run(&stage, seed, true)?;
+            println!("{}\n  met: {}", shown(&run), run.coverage);
+            Ok(run.verdict.is_clean() != args.planted.is_some())
         }
+        (first, count) => many(&stage, first.unwrap_or(1), count.unwrap_or(MEET_ALL), args),
+    }
+}
+
+fn shown(run: &Run) -> String {
+    format!("{run}\n  {}", run.dice)
+}
+
+fn many(stage: &Arc<Stage>, first: u64, count: u64, args: &Args) -> Result<bool, String> {
+    let began = Instant::now();
+    let enough = if args.planted.is_some() { 1 } else { SHOWN_MAX };
+    let made = seeds::seeds(stage, first, count, enough)?;
+    for (seed, run) in made.violations.iter().take(enough) {
+        println!("{}\n  again: cargo xtask sim --seed {seed}", shown(run));
     }
     println!(
-        "sim: {seeds} seeds from {first} · {found} with a violation · {happenings} happenings in {} h simulated · {:.1} s",
-        simulated / 3_600,
+        "sim: {} seeds from {first} · {} with a violation · {} happenings in {} h simulated · {:.1} s",
+        made.seeds,
+        made.violations.len(),
+        made.happenings,
+        made.simulated.as_secs() / 3_600,
         began.elapsed().as_secs_f64()
     );
-    match &args.planted {
-        Some(name) if found > 0 => println!("planted: {name} was found"),
-        Some(name) => println!("planted: {name} was NOT found"),
-        None => {}
+    println!("met: {}", made.coverage);
+    let found = !made.violations.is_empty();
+    if let Some(name) = &args.planted {
+        println!(
+            "planted: {name} was {}",
+            if found { "found" } else { "NOT found" }
+        );
+        return Ok(found);
     }
-    Ok((found > 0) == args.planted.is_some())
+    let missing = made.coverage.missing();
+    let met = made.seeds < MEET_ALL || missing.is_empty();
+    if !met {
+        println!("never met: {}", missing.join(" · "));
+    }
+    Ok(!found && met)
 }

@@ -11,12 +11,22 @@ use stadtbus_flow::deliver::egress::{Dial, Resolve, Wire};
 
 use crate::{
     broker::Life,
-    receiver,
+    receiver::{self, Caller},
     world::{World, note},
 };
 
-/// The receivers of webhooks; each is named after its subscription.
-pub(crate) const RECEIVERS: [&str; 4] = ["stetig", "knapp", "abgeleitet", "nachbar"];
+/// The receivers of webhooks; each is named after its subscription, but for the one that takes replays only.
+pub(crate) const RECEIVERS: [&str; 7] = [
+    "stetig",
+    "knapp",
+    "abgeleitet",
+    "nachbar",
+    "geordnet",
+    "gereiht",
+    ARCHIVE,
+];
+/// Another sink for replays.
+pub(crate) const ARCHIVE: &str = "archiv";
 
 /// Bytes on their way in one direction of a connection.
 const PIPE_BYTES_MAX: usize = 16 * 1024;
@@ -28,6 +38,7 @@ const DECOY: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 pub(crate) struct Net {
     pub(crate) world: Arc<World>,
     pub(crate) life: Life,
+    pub(crate) process: Arc<str>,
 }
 
 fn address(receiver: usize) -> Ipv4Addr {
@@ -65,13 +76,15 @@ impl Dial for Net {
             self.world.ledger().foreign(format!("somebody knocked at {to}"));
             return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
         };
+        if self.world.is_away(found) {
+            return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
+        }
         let (theirs, ours) = tokio::io::duplex(PIPE_BYTES_MAX);
-        tokio::spawn(receiver::serve(
-            Arc::clone(&self.world),
-            self.life.clone(),
-            found,
-            ours,
-        ));
+        let caller = Caller {
+            life: self.life.clone(),
+            process: Arc::clone(&self.process),
+        };
+        tokio::spawn(receiver::serve(Arc::clone(&self.world), caller, found, ours));
         Ok(Box::new(theirs))
     }
 }

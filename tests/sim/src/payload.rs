@@ -15,6 +15,10 @@ const WORDS: [&str; 5] = [
 ];
 /// Places that are counted separately.
 const PLACES: u64 = 3;
+/// Partition keys there are; some events have none.
+const PARTITIONS: u64 = 4;
+const WITHOUT_PARTITION: u64 = 7;
+const SUBJECTS: u64 = 2;
 
 /// The id of the event with this number.
 pub(crate) fn event_id(seed: u64, number: u64) -> String {
@@ -41,6 +45,16 @@ pub(crate) fn data(seed: u64, number: u64) -> String {
 /// Where the event with this number is counted.
 pub(crate) fn place(number: u64) -> String {
     format!("o{}", number % PLACES)
+}
+
+/// The `partitionkey` of the event with this number, if it has one.
+pub(crate) fn partition_key(number: u64) -> Option<String> {
+    (number % WITHOUT_PARTITION != 0).then(|| format!("k{}", number % PARTITIONS))
+}
+
+/// The `subject` of the event with this number.
+pub(crate) fn subject(number: u64) -> String {
+    format!("s{}", number % SUBJECTS)
 }
 
 #[derive(Deserialize)]

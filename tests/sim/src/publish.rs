@@ -8,7 +8,7 @@ use stadtbus_flow::{accept::Answer, accept::Request, clock};
 use tokio::time::Instant;
 
 use crate::{
-    ledger::{SECRET_OF_NAH, SENT_BY_NAH, SENT_BY_PUB},
+    city::{SECRET_OF_NAH, SENT_BY_NAH, SENT_BY_PUB},
     payload,
     world::{World, note},
 };
@@ -41,7 +41,8 @@ fn event(world: &World, tokens: &Tokens) -> Event {
         _ => (SENT_BY_PUB, "pub", &tokens.of_pub),
     };
     let expires = world.hits(world.dice.expires);
-    let number = world.ledger().claim(ty, expires);
+    let poison = world.hits(world.dice.poison);
+    let number = world.ledger().claim(ty, expires, poison);
     let id = payload::event_id(world.seed, number);
     let mut headers = HeaderMap::new();
     let mut set = |name: &'static str, value: &str| {
@@ -55,6 +56,10 @@ fn event(world: &World, tokens: &Tokens) -> Event {
     set("ce-id", &id);
     set("ce-source", &format!("urn:simulation:{partner}:sender"));
     set("ce-type", ty);
+    set("ce-subject", &payload::subject(number));
+    if let Some(key) = payload::partition_key(number) {
+        set("ce-partitionkey", &key);
+    }
     if expires {
         let at = clock::now() + world.up_to(EXPIRY_MAX);
         set("ce-expirytime", &rfc3339(at));

@@ -10,19 +10,18 @@ use crate::{
     world::{World, note},
 };
 
-const NAME: &str = "abholung";
 const FETCHED_MAX: usize = 8;
 const WAIT: Duration = Duration::from_secs(2);
 const LEASE_MAX: Duration = Duration::from_secs(8);
 const NOBODY_THERE: Duration = Duration::from_millis(500);
 
-/// Fetches until the run ends.
-pub(crate) async fn fetch(world: Arc<World>) {
+/// Fetches for a subscription until the run ends.
+pub(crate) async fn fetch(world: Arc<World>, name: &'static str) {
     loop {
         let served = world
             .alive()
             .into_iter()
-            .find_map(|bus| Some((bus.lanes.lane(NAME)?, bus)));
+            .find_map(|bus| Some((bus.lanes.lane(name)?, bus)));
         let Some((lane, bus)) = served else {
             tokio::time::sleep(NOBODY_THERE).await;
             continue;
@@ -35,7 +34,9 @@ pub(crate) async fn fetch(world: Arc<World>) {
         for one in &handed {
             let event = &one.logged.event;
             world.ledger().report(&Report {
-                subscription: NAME,
+                receiver: name,
+                process: &bus.name,
+                replay: None,
                 id: event.id(),
                 ty: event.ty(),
                 data: event.data().map(|data| &data[..]).unwrap_or_default(),
@@ -49,6 +50,7 @@ pub(crate) async fn fetch(world: Arc<World>) {
 }
 
 async fn settle(world: &World, bus: &Bus, lane: &Lane, handed: &[Handed], lease: Duration) {
+    let name = lane.order.id().as_str();
     let careless = world.hits(world.dice.careless);
     let kind = if careless {
         world.random().u8(0..6)
@@ -80,10 +82,10 @@ async fn settle(world: &World, bus: &Bus, lane: &Lane, handed: &[Handed], lease:
         let id = one.logged.event.id();
         let known = !unknown.contains(&one.handle);
         if known && matches!(how, Settlement::Acknowledge) {
-            note!(world, "{NAME} takes {id}");
-            world.ledger().taken(NAME, id);
+            note!(world, "{name} takes {id}");
+            world.ledger().taken(name, None, id);
         } else {
-            note!(world, "{NAME} does not take {id} (known: {known}, {how:?})");
+            note!(world, "{name} does not take {id} (known: {known}, {how:?})");
         }
     }
     for (item, code, detail) in buried {

@@ -13,12 +13,28 @@ use crate::{
     world::{World, note},
 };
 
+/// Who is at the other end of a connection.
+pub(crate) struct Caller {
+    pub(crate) life: Life,
+    pub(crate) process: Arc<str>,
+}
+
+/// What came in one request.
+struct Came {
+    id: String,
+    ty: String,
+    data: Vec<u8>,
+    /// Of which replay, if it says so.
+    replay: Option<String>,
+}
+
 /// Answers to a connection of a process until either goes.
-pub(crate) async fn serve(world: Arc<World>, life: Life, receiver: usize, mut stream: DuplexStream) {
+pub(crate) async fn serve(world: Arc<World>, caller: Caller, receiver: usize, mut stream: DuplexStream) {
     let exchanges = async {
         let mut buffer = Vec::new();
         while let Some((head, body)) = request(&mut stream, &mut buffer).await? {
-            if !answer(&world, &life, receiver, &head, &body, &mut stream).await? {
+            let came = came(&head, &body);
+            if !answer(&world, &caller, receiver, &head, came, &mut stream).await? {
                 return Ok(());
             }
         }
@@ -26,7 +42,7 @@ pub(crate) async fn serve(world: Arc<World>, life: Life, receiver: usize, mut st
     };
     tokio::select! {
         biased;
-        () = life.ended() => {}
+        () = caller.life.ended() => {}
         _ = exchanges => {}
     }
 }
@@ -34,36 +50,56 @@ pub(crate) async fn serve(world: Arc<World>, life: Life, receiver: usize, mut st
 /// False: the connection ends.
 async fn answer(
     world: &Arc<World>,
-    life: &Life,
+    caller: &Caller,
     receiver: usize,
     head: &BTreeMap<String, String>,
-    body: &[u8],
+    came: Came,
     stream: &mut DuplexStream,
 ) -> io::Result<bool> {
     let name = RECEIVERS.get(receiver).copied().unwrap_or_default();
-    let seen = report(world, name, head, body);
     let dice = &world.dice;
-    if world.hits(dice.stalls) {
-        let stall = world.up_to(dice.stall_max);
-        note!(world, "{name} stalls {} ms at {seen}", stall.as_millis());
-        tokio::time::sleep(stall).await;
-    }
-    if life.is_over() {
+    if world.is_away(receiver) {
+        note!(world, "{name} is away");
         return Ok(false);
     }
-    if world.hits(dice.fails) {
-        let (status, more) = fault(world);
-        note!(world, "{name} answers {status} to {seen}");
+    let replay = came.replay.as_deref();
+    let seen = came.id.as_str();
+    world.ledger().report(&Report {
+        receiver: name,
+        process: &caller.process,
+        replay,
+        id: seen,
+        ty: &came.ty,
+        data: &came.data,
+        delivery: head.get("webhook-id").map(String::as_str),
+    });
+    let marked = replay.map_or(String::new(), |replay| format!(" of replay {replay}"));
+    let seen_as = format!("{seen}{marked}");
+    if world.hits(dice.stalls) {
+        let stall = world.up_to(dice.stall_max);
+        note!(world, "{name} stalls {} ms at {seen_as}", stall.as_millis());
+        tokio::time::sleep(stall).await;
+    }
+    if caller.life.is_over() {
+        return Ok(false);
+    }
+    let fault = if world.is_poison(&came.data) {
+        Some((422, ""))
+    } else {
+        world.hits(dice.fails).then(|| fault(world))
+    };
+    if let Some((status, more)) = fault {
+        note!(world, "{name} answers {status} to {seen_as}");
         respond(stream, status, more).await?;
         return Ok(true);
     }
     // It has it, whatever becomes of the answer.
-    world.ledger().taken(name, &seen);
+    world.ledger().taken(name, replay, seen);
     if world.hits(dice.mute) {
-        note!(world, "{name} takes {seen} and says nothing");
+        note!(world, "{name} takes {seen_as} and says nothing");
         return Ok(false);
     }
-    note!(world, "{name} takes {seen}");
+    note!(world, "{name} takes {seen_as}");
     respond(stream, 202, "").await?;
     Ok(true)
 }
@@ -99,28 +135,38 @@ struct Structured {
     id: String,
     #[serde(rename = "type")]
     ty: String,
+    #[serde(rename = "stadtbusreplay")]
+    replay: Option<String>,
     data: Box<RawValue>,
 }
 
-/// Tells the ledger what arrived; the id of the event.
-fn report(world: &World, name: &str, head: &BTreeMap<String, String>, body: &[u8]) -> String {
-    let header = |name: &str| head.get(name).cloned().unwrap_or_default();
-    let structured = header("content-type").starts_with("application/cloudevents+json");
-    let (id, ty, data) = if structured {
-        let read: Option<Structured> = serde_json::from_slice(body).ok();
-        read.map(|read| (read.id, read.ty, read.data.get().as_bytes().to_vec()))
-            .unwrap_or_default()
-    } else {
-        (header("ce-id"), header("ce-type"), body.to_vec())
-    };
-    world.ledger().report(&Report {
-        subscription: name,
-        id: &id,
-        ty: &ty,
-        data: &data,
-        delivery: Some(&header("webhook-id")),
-    });
-    id
+fn came(head: &BTreeMap<String, String>, body: &[u8]) -> Came {
+    let header = |name: &str| head.get(name).cloned();
+    let structured =
+        header("content-type").is_some_and(|kind| kind.starts_with("application/cloudevents+json"));
+    if !structured {
+        return Came {
+            id: header("ce-id").unwrap_or_default(),
+            ty: header("ce-type").unwrap_or_default(),
+            data: body.to_vec(),
+            replay: header("ce-stadtbusreplay"),
+        };
+    }
+    let read: Option<Structured> = serde_json::from_slice(body).ok();
+    read.map_or_else(
+        || Came {
+            id: String::new(),
+            ty: String::new(),
+            data: body.to_vec(),
+            replay: None,
+        },
+        |read| Came {
+            id: read.id,
+            ty: read.ty,
+            data: read.data.get().as_bytes().to_vec(),
+            replay: read.replay,
+        },
+    )
 }
 
 /// One request with a content length; none when the sender has closed.

@@ -12,6 +12,8 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
     bus::Bus,
+    city::PULLS,
+    coverage::Coverage,
     dice::Dice,
     operator,
     publish::{Tokens, publish},
@@ -34,6 +36,7 @@ const CUT_OFF_MAX: Duration = Duration::from_secs(15);
 /// Longer than a receiver waits for events.
 const LEAVING: Duration = Duration::from_secs(3);
 const OUTAGE_MAX: Duration = Duration::from_secs(8);
+const AWAY_MAX: Duration = Duration::from_secs(40);
 const CLOCK_OFF_MS_MAX: i64 = 300_000;
 /// When simulated time begins: 1 March 2027.
 const BEGAN: Duration = Duration::from_secs(1_803_859_200);
@@ -52,6 +55,8 @@ pub struct Run {
     pub simulated: Duration,
     /// What was left to chance.
     pub dice: String,
+    /// What it met.
+    pub coverage: Coverage,
 }
 
 impl fmt::Display for Run {
@@ -117,16 +122,22 @@ async fn simulate(stage: Arc<Stage>, seed: u64, shown: bool) -> Result<Run, Stri
             place,
         )));
     }
-    crew.push(tokio::spawn(pull::fetch(Arc::clone(&world))));
+    for name in PULLS {
+        crew.push(tokio::spawn(pull::fetch(Arc::clone(&world), name)));
+    }
     crew.push(tokio::spawn(operator::look_after(Arc::clone(&world))));
     until_served(&world).await?;
     let publishers = storm(&world, &tokens).await;
     let stuck = heal(&world, &tokens, publishers).await?;
-    let mut verdict = Books::open(&world).await?.verdict(&world);
+    let books = Books::open(&world).await?;
+    let mut verdict = books.verdict(&world);
+    books.cover(&world);
     verdict.stuck.extend(stuck);
     crew.iter().for_each(JoinHandle::abort);
     let (hash, count) = world.trace.hash();
+    let coverage = world.coverage().clone();
     Ok(Run {
+        coverage,
         seed,
         verdict,
         hash,
@@ -199,25 +210,41 @@ fn strike(world: &Arc<World>) {
         let off = world.random().i64(-CLOCK_OFF_MS_MAX..=CLOCK_OFF_MS_MAX);
         note!(world, "the clock is off by {off} ms");
         clock::set_off(off);
+        world.coverage().met("clock set");
+    }
+    if world.hits(dice.away) {
+        let length = world.up_to(AWAY_MAX);
+        world.send_away(length);
+        world.coverage().met("receivers away");
     }
     if world.hits(dice.outage) {
         tokio::spawn(outage(Arc::clone(world)));
+        world.coverage().met("outages");
     }
     if world.hits(dice.pause) {
         tokio::spawn(operator::pause_for_a_while(Arc::clone(world)));
+    }
+    if world.hits(dice.replay) {
+        tokio::spawn(operator::order_replay(Arc::clone(world)));
+    }
+    if world.hits(dice.change) {
+        tokio::spawn(operator::change_city(Arc::clone(world)));
     }
     // All at once: everything that was under way anywhere is delivered again.
     let all = world.hits(dice.crash / 4.0);
     for bus in world.alive() {
         if all || world.hits(dice.crash) {
             note!(world, "{} dies", bus.name);
+            world.coverage().met("kills");
             bus.life.end();
         } else if world.hits(dice.restart) {
             note!(world, "{} shuts down", bus.name);
+            world.coverage().met("restarts");
             tokio::spawn(shut_down(Arc::clone(world), bus));
         } else if world.hits(dice.cut_off) {
             let length = world.up_to(CUT_OFF_MAX);
             note!(world, "{} is cut off for {} ms", bus.name, length.as_millis());
+            world.coverage().met("cut off");
             bus.life.cut_off(Some(Instant::now() + length));
         }
     }

@@ -10,7 +10,11 @@ use std::{
 
 use stadtbus_broker_memory::MemoryBroker;
 
-use crate::{bus::Bus, dice::Dice, ledger::Ledger, trace::Trace};
+use tokio::time::Instant;
+
+use crate::{
+    bus::Bus, coverage::Coverage, dice::Dice, ledger::Ledger, net::RECEIVERS, payload, trace::Trace,
+};
 
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -20,6 +24,9 @@ pub(crate) struct World {
     random: Mutex<fastrand::Rng>,
     ledger: Mutex<Ledger>,
     buses: Mutex<Vec<Option<Arc<Bus>>>>,
+    coverage: Mutex<Coverage>,
+    /// Until when receivers are away.
+    away: Mutex<[Option<Instant>; RECEIVERS.len()]>,
     healed: AtomicBool,
 }
 
@@ -45,6 +52,8 @@ impl World {
             random: Mutex::new(random),
             ledger: Mutex::new(Ledger::new(seed)),
             buses: Mutex::new(buses),
+            coverage: Mutex::default(),
+            away: Mutex::default(),
             healed: AtomicBool::new(false),
         }
     }
@@ -72,6 +81,36 @@ impl World {
 
     pub(crate) fn heal(&self) {
         self.healed.store(true, Ordering::Relaxed);
+    }
+
+    /// What was met in this run.
+    pub(crate) fn coverage(&self) -> MutexGuard<'_, Coverage> {
+        self.coverage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a receiver is away now.
+    pub(crate) fn is_away(&self, receiver: usize) -> bool {
+        let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = away.get(receiver).copied().flatten();
+        !self.is_healed() && until.is_some_and(|until| until > Instant::now())
+    }
+
+    /// Some receiver is away for so long.
+    pub(crate) fn send_away(&self, length: Duration) {
+        let receiver = self.random().usize(0..RECEIVERS.len());
+        let name = RECEIVERS.get(receiver).copied().unwrap_or_default();
+        note!(self, "{name} goes away for {} ms", length.as_millis());
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = away.get_mut(receiver) {
+            *until = Some(Instant::now() + length);
+        }
+    }
+
+    /// Whether this is of an event that nobody takes before all is healed.
+    pub(crate) fn is_poison(&self, data: &[u8]) -> bool {
+        let number = payload::number(self.seed, data);
+        let poison = |number| self.ledger().of(number).is_some_and(|claim| claim.poison);
+        !self.is_healed() && number.is_some_and(poison)
     }
 
     fn buses(&self) -> MutexGuard<'_, Vec<Option<Arc<Bus>>>> {
