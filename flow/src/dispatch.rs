@@ -32,6 +32,7 @@ mod notice;
 mod park;
 mod settle;
 
+pub use breaker::BREAKER_MOVED;
 pub use dead_letters::{Buried, DeadLetters, Head, Reason, Redrive, Redriven, Wanted};
 pub use edit::Edit;
 pub use park::Decided;

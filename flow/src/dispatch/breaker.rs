@@ -7,8 +7,8 @@ use crate::{
     lanes::{Lane, Moved},
 };
 
-/// The type of the notice.
-const NOTICE_TYPE: &str = "de.stadtbus.subscription.breaker.v1";
+/// The type of the events that tell of breakers.
+pub const BREAKER_MOVED: &str = "de.stadtbus.subscription.breaker.v1";
 
 impl Dispatcher {
     /// Tells that a breaker opened or closed.
@@ -20,7 +20,7 @@ impl Dispatcher {
         }
         .emit();
         let notice = Notice {
-            ty: NOTICE_TYPE,
+            ty: BREAKER_MOVED,
             state: if moved.open { "open" } else { "closed" },
             since_ms: moved.since_ms,
             more: ("failures", moved.failures.into()),

@@ -1,6 +1,9 @@
 //! What somebody decides about parked keys.
 
-use stadtbus_flow::lanes::{KeyState, Lane, ParkedKey};
+use stadtbus_flow::{
+    dispatch::Edit,
+    lanes::{KeyState, Lane, ParkedKey},
+};
 
 use crate::{
     bus::Bus,
@@ -41,8 +44,13 @@ async fn decide_about(world: &World, bus: &Bus, lane: &Lane, key: &ParkedKey) {
                 return;
             };
             let Some(first) = events.first() else { return };
-            let same = (*first.event).clone();
-            ("keys edited", bus.dispatcher.edit(lane, id, same).await)
+            let Ok(city) = bus.cities.current() else { return };
+            let same = Edit {
+                data: first.event.data().cloned().unwrap_or_default(),
+                by: "simulation".to_owned(),
+                reason: "It stays as it was.".to_owned(),
+            };
+            ("keys edited", bus.dispatcher.edit(lane, &city, id, same).await)
         }
         // It waits until somebody looks again.
         _ => return,

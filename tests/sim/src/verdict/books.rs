@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt;
 use stadtbus_broker::{Broker, LogName, ReadFrom, ReadOptions, Record};
 use stadtbus_flow::{
-    dispatch::NOTICE_TYPE,
+    dispatch::BREAKER_MOVED,
     lanes::{
         Outcome,
         replay::{Replay, store},
@@ -107,12 +107,14 @@ impl Books {
         }
         for record in records(world, NOTICES).await? {
             let notice = log::decode(record).map_err(|error| error.to_string())?.event;
-            let opened = notice.ty() == NOTICE_TYPE && notice.id().ends_with(".open");
-            books.meet(if opened {
-                "breakers opened"
-            } else {
-                "breakers closed"
-            });
+            if notice.ty() == BREAKER_MOVED {
+                let opened = notice.id().ends_with(".open");
+                books.meet(if opened {
+                    "breakers opened"
+                } else {
+                    "breakers closed"
+                });
+            }
         }
         books.causes = books
             .events
