@@ -46,7 +46,8 @@ pub(crate) struct Row {
 const PLAIN: Row = Row {
     name: "",
     what: "",
-    events: 20_000,
+    // With all rows together a run claims more than a million.
+    events: 26_000,
     events_max: 400_000,
     kills: 0,
     prepare: nothing_to_prepare,
