@@ -21,7 +21,7 @@ use stadtbus_flow::{
         webhook::Webhook,
     },
     dispatch::{DeadLetters, Dispatcher},
-    facts::{Facts, Metrics},
+    facts::Facts,
     journey::Places,
     lanes::{Lanes, lease::Holder},
     log::LogWriter,
@@ -35,7 +35,7 @@ use crate::{
     config::{BrokerKind, Config},
     http::Bodies,
     keys::{keeper, signing_keys, verifier},
-    telemetry::Spans,
+    telemetry::{self, Spans},
     witness::{Watch, witnessed},
 };
 
@@ -75,16 +75,11 @@ impl Bus {
     /// The first part that cannot be built, with its code.
     pub async fn assemble(config: Config, address: SocketAddr) -> Result<Self, StartError> {
         let limits = config.limits.clone();
-        let sockets = Arc::new(Semaphore::new(limits.websockets_max));
         let verifier = Arc::new(verifier(&config)?);
         // The broker comes first: what it cannot promise, nobody after it can.
         let broker = broker::connect(&config.broker).await?;
         let degraded = broker::prove(&*broker, &config.broker).await?;
-        let (spans, traces) = Spans::connect(&config);
-        let facts = Arc::new(Facts {
-            metrics: Metrics::default(),
-            traces,
-        });
+        let (spans, facts) = telemetry::facts(&config);
         // Before anything writes: what was lost while nobody looked must not be hidden by what comes.
         let (broker, witness) = witnessed(&config, broker, &facts).await?;
         let egress = egress(own_addresses(&config, address).await)?;
@@ -124,6 +119,7 @@ impl Bus {
         let bus = Self {
             config,
             bodies: Bodies::new(limits.bodies_bytes_max),
+            sockets: Arc::new(Semaphore::new(limits.websockets_max)),
             limits,
             dead_letters: DeadLetters::new(Arc::clone(&broker)),
             broker,
@@ -140,7 +136,6 @@ impl Bus {
             statements,
             facts,
             degraded,
-            sockets,
             spans,
             tasks: Mutex::default(),
         };

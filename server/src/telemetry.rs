@@ -1,9 +1,11 @@
 //! Log lines and traces: where they go. What is said is decided by `stadtbus_flow::facts`.
 
+use std::sync::Arc;
+
 use opentelemetry::global;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use stadtbus_flow::facts::Traces;
+use stadtbus_flow::facts::{Facts, Metrics, Traces};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
@@ -27,6 +29,13 @@ pub(crate) fn log_lines(config: &Config) {
     }
 }
 
+/// Where the parts of the bus tell what they do, and what carries the spans of it out.
+pub(crate) fn facts(config: &Config) -> (Spans, Arc<Facts>) {
+    let (spans, traces) = Spans::connect(config);
+    let metrics = Metrics::default();
+    (spans, Arc::new(Facts { metrics, traces }))
+}
+
 /// The exporter of spans, if a collector is configured.
 pub(crate) struct Spans {
     provider: Option<SdkTracerProvider>,
@@ -34,7 +43,7 @@ pub(crate) struct Spans {
 
 impl Spans {
     /// Connects to the collector. One that is down loses spans, never events.
-    pub(crate) fn connect(config: &Config) -> (Self, Traces) {
+    fn connect(config: &Config) -> (Self, Traces) {
         if config.telemetry.otlp_endpoint.is_empty() {
             return (Self { provider: None }, Traces::default());
         }

@@ -83,13 +83,13 @@ impl Dispatcher {
         }
         let Ok(log) = LogName::new(PARKED_LOG) else { return };
         let name = lane.order.key();
-        let entries = crowd
+        let entries: Vec<_> = crowd
             .iter()
             .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged)))
             .collect();
-        let appended = self.broker.append_all(&log, entries).await;
-        for (item, outcome) in crowd.into_iter().zip(appended) {
-            match self.known(&log, &name, &item, outcome).await {
+        let appended = self.broker.append_all(&log, entries.clone()).await;
+        for ((item, entry), outcome) in crowd.into_iter().zip(entries).zip(appended) {
+            match self.known(&log, entry, outcome).await {
                 Ok(appended) => {
                     self.tell(lane, &item, Outcome::Parked, Some("SB-3022"));
                     lane.moved(item, appended.position);
@@ -107,18 +107,16 @@ impl Dispatcher {
     async fn known(
         &self,
         log: &LogName,
-        lane: &str,
-        item: &Item,
+        entry: Entry,
         first: Result<Appended, BrokerError>,
     ) -> Result<Appended, BrokerError> {
-        let (Err(BrokerError::Unknown(_)), Some(key)) = (&first, &item.key) else {
+        if !matches!(first, Err(BrokerError::Unknown(_))) {
             return first;
-        };
+        }
         let until = Instant::now() + Duration::from_secs(self.limits.duplicate_window_s) / 2;
         loop {
             tokio::time::sleep(ASKED_AGAIN).await;
-            let entry = parked::entry(lane, key, &item.logged);
-            match self.broker.append(log, entry).await {
+            match self.broker.append(log, entry.clone()).await {
                 Err(BrokerError::Unknown(_) | BrokerError::Unavailable(_)) if Instant::now() < until => {}
                 outcome => return outcome,
             }
@@ -172,11 +170,8 @@ impl Dispatcher {
         let record = match item.parked {
             Some(record) => record,
             None => {
-                let log = LogName::new(PARKED_LOG)?;
-                let name = lane.order.key();
-                let entry = parked::entry(&name, key, &item.logged);
-                let first = self.broker.append(&log, entry).await;
-                self.known(&log, &name, item, first).await?.position
+                self.park(parked::entry(&lane.order.key(), key, &item.logged))
+                    .await?
             }
         };
         let stop = Stop::at(item, code, detail, millis_now(), until_ms);
@@ -192,8 +187,9 @@ impl Dispatcher {
     }
 
     async fn park(&self, entry: Entry) -> Result<Position, BrokerError> {
-        let appended = self.broker.append(&LogName::new(PARKED_LOG)?, entry).await?;
-        Ok(appended.position)
+        let log = LogName::new(PARKED_LOG)?;
+        let first = self.broker.append(&log, entry.clone()).await;
+        Ok(self.known(&log, entry, first).await?.position)
     }
 
     async fn bury_parked(&self, lane: &Lane, wanted: &Wanted, parked: Parked) {

@@ -249,6 +249,8 @@ impl Lane {
         // While the receiver is left alone nothing goes before its time.
         if state.is_left_alone() {
             let next = state.next_alone()?;
+            // One that came to nothing has used up its turn all the same.
+            let next = state.next_pace().map_or(next, |pace| pace.max(next));
             if state.held_until.is_none() && !state.queue.is_empty() {
                 return Some(next);
             }

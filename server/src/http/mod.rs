@@ -85,7 +85,7 @@ fn api(limits: &Limits, accept: bool) -> Api {
             .with(routes!(publish_socket::publish))
             .with(routes!(publish::raw, publish::raw_consent));
     }
-    let everyday = api
+    let everyday = feeds(api)
         .with(routes!(orders::list, orders::create, orders::collection_methods))
         .with(routes!(dry_run::test))
         .with(routes!(
@@ -94,15 +94,6 @@ fn api(limits: &Limits, accept: bool) -> Api {
             orders::cancel,
             orders::methods
         ))
-        .with(routes!(subscriptions::receive))
-        .with(routes!(subscriptions::acknowledge))
-        .with(routes!(subscriptions::release))
-        .with(routes!(subscriptions::reject))
-        .with(routes!(subscriptions::extend))
-        .with(routes!(subscriptions::stream))
-        .with(routes!(subscriptions::events))
-        .with(routes!(subscriptions::confirm))
-        .with(routes!(subscriptions::websocket))
         .with(routes!(subscriptions::list_parked))
         .with(routes!(subscriptions::show_parked))
         .with(routes!(subscriptions::resume_parked))
@@ -143,6 +134,19 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(city::deploy))
         .bodies_of(ADMIN_BODY_BYTES_MAX);
     everyday.merge(admin)
+}
+
+/// How subscribers take their events themselves: leased, by bookmark, as a stream.
+fn feeds(api: Api) -> Api {
+    api.with(routes!(subscriptions::receive))
+        .with(routes!(subscriptions::acknowledge))
+        .with(routes!(subscriptions::release))
+        .with(routes!(subscriptions::reject))
+        .with(routes!(subscriptions::extend))
+        .with(routes!(subscriptions::stream))
+        .with(routes!(subscriptions::events))
+        .with(routes!(subscriptions::confirm))
+        .with(routes!(subscriptions::websocket))
 }
 
 /// The OpenAPI document of these routes.

@@ -161,6 +161,27 @@ impl Stage {
         }
     }
 
+    /// Waits until so many were accepted for the pull subscription, and takes all of them if asked to.
+    async fn taken(&self, accepted: i64, all: bool) {
+        eventually(LATER, "all of the pull subscription", || async {
+            if all {
+                let events = self.amt.receive("amt-alles", 10, SOON / 10, LEASE).await?;
+                self.amt
+                    .settle("amt-alles", "acknowledge", &events, json!({}))
+                    .await?;
+            }
+            let balance = ask(&self.amt, "amt-alles").await?;
+            assert_eq!(balance["difference"], json!(0), "{balance}");
+            if balance["accepted"] == json!(accepted) && (!all || balance["pending"] == json!(0)) {
+                Ok(())
+            } else {
+                Err(Failure::new(balance.to_string()))
+            }
+        })
+        .await
+        .unwrap();
+    }
+
     async fn post(&self, path: &str, body: Value) -> Value {
         let answer = self.amt.post(path, &body).await.unwrap();
         assert!(answer.status < 300, "{path}: {}", answer.text());
@@ -174,18 +195,17 @@ async fn every_event_is_under_one_head_over_crashes_and_second_tries() {
     stage.play().await;
     until(&stage.operator, STANDING).await;
 
-    // Whatever the crash repeats, nothing is counted twice.
+    // Whatever the crash repeats, nothing is counted twice. Only what a receiver acknowledged a moment before is open again.
     stage.world.bus.kill_hard().await.unwrap();
     stage.world.bus.start_again().await.unwrap();
-    until(&stage.operator, STANDING).await;
+    until(&stage.operator, &STANDING[1..]).await;
 
     // Standing still loses nothing, and nothing is settled by it.
     stage.post("/v1/subscriptions/amt-alles/pause", json!({})).await;
     publish(&stage.sender, &event("b-5", 5)).await;
-    let waiting: &[_] = &[("accepted", 6), ("delivered", 2), ("expired", 1), ("pending", 3)];
-    until(&stage.operator, &[("amt-alles", waiting)]).await;
+    stage.taken(6, false).await;
     stage.post("/v1/subscriptions/amt-alles/resume", json!({})).await;
-    stage.take(3).await;
+    stage.taken(6, true).await;
 
     // A second time is a replay's, and no business of the balance.
     let replays = "/v1/subscriptions/amt-bekommt/replays";

@@ -15,11 +15,19 @@ const STEPS: &[&str] = &[
 
 /// Modules that may name several steps: the two halves of the flow, with what belongs to each, and the crate's table of
 /// contents; and the rooms beside the flow, which no step may name: what dispatch runs on, the configuration that gives
-/// each step its part, and the account of what all of them did.
-const COMPOSERS: &[&str] = &["accept", "dispatch", "lib", "lanes", "city", "journey"];
+/// each step its part, and the accounts of what all of them did: of one event, of one day.
+const COMPOSERS: &[&str] = &[
+    "accept",
+    "dispatch",
+    "lib",
+    "lanes",
+    "city",
+    "journey",
+    "statement",
+];
 
 /// Rooms no step may name: they stand above the steps.
-const ROOMS: &[&str] = &["accept", "dispatch", "lanes", "city", "journey"];
+const ROOMS: &[&str] = &["accept", "dispatch", "lanes", "city", "journey", "statement"];
 
 /// The nouns one step hands to the next: whoever takes them must name them. Nouns only; a function here would be a call.
 const SEAMS: &[(&str, &str)] = &[

@@ -4,6 +4,7 @@ use super::*;
 
 mod handshake;
 mod hostile;
+mod wire;
 
 use crate::deliver::testing::{Act, Receiver, Seen, door};
 

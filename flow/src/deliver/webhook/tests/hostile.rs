@@ -118,6 +118,18 @@ async fn what_follows_the_status_cannot_change_it_nor_hold_it_up() {
             200,
         ),
         (
+            "one chunk with a name without end",
+            Act::Endless([&chunked[..], b"1;"].concat(), vec![b'a'; 65_536]),
+            200,
+        ),
+        (
+            "trailers without end",
+            Act::Endless([&chunked[..], b"0\r\n"].concat(), b"x-a: 1\r\n".repeat(1000)),
+            200,
+        ),
+        ("a body drop by drop", Act::Drip(head(200, 1_000_000)), 200),
+        ("an error drop by drop", Act::Drip(head(500, 1_000_000)), 500),
+        (
             "chunks that are none",
             Act::AnswerAndClose([chunked, b"zz\r\n".to_vec()].concat()),
             200,
