@@ -65,3 +65,32 @@ fn a_lane_that_cannot_tell_what_it_did_does_no_more() {
     assert!(lane.has_room(Room::Some));
     assert_eq!(offer(next), Offer::Taken);
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_an_attempt_that_came_to_nothing_an_open_breaker_waits_for_the_pace() {
+    let limits = Limits {
+        breaker_failures_max: 1,
+        ..Limits::default()
+    };
+    let webhook = json!({
+        "sink": {"webhook": {"url": "https://receiver.example/", "mode": "binary"}},
+        "delivery": {"rate_per_s": 1},
+    });
+    let lane = testing::lane(Marks::default(), &limits, webhook);
+    testing::offer(&lane, &testing::logged(1, "urn:a", "k"));
+    testing::offer(&lane, &testing::logged(2, "urn:a", "k"));
+    lane.answered(&Answer::Retry {
+        code: "SB-3002",
+        detail: String::new(),
+        after: None,
+    });
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let expired = lane.take(1).pop().unwrap();
+    lane.untried();
+    lane.settle(expired, Outcome::Expired, None, None);
+    assert!(lane.take(1).is_empty());
+    assert!(
+        lane.next_retry().is_some_and(|at| at > Instant::now()),
+        "whoever asked again before would ask without end"
+    );
+}
