@@ -49,7 +49,7 @@ pub(crate) fn place(number: u64) -> String {
 
 /// The `partitionkey` of the event with this number, if it has one.
 pub(crate) fn partition_key(number: u64) -> Option<String> {
-    (number % WITHOUT_PARTITION != 0).then(|| format!("k{}", number % PARTITIONS))
+    (!number.is_multiple_of(WITHOUT_PARTITION)).then(|| format!("k{}", number % PARTITIONS))
 }
 
 /// The `subject` of the event with this number.

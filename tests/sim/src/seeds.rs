@@ -5,12 +5,15 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Sender, channel},
+        mpsc::{SyncSender, sync_channel},
     },
     time::Duration,
 };
 
 use crate::{Run, Stage, coverage::Coverage, run};
+
+/// Runs that are made and not counted yet.
+const UNREAD_MAX: usize = 64;
 
 /// What became of many runs.
 #[derive(Default)]
@@ -36,7 +39,7 @@ pub fn seeds(stage: &Arc<Stage>, first: u64, count: u64, enough: usize) -> Resul
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let last = first.saturating_add(count);
     let (next, end) = (AtomicU64::new(first), AtomicU64::new(last));
-    let (told, runs) = channel();
+    let (told, runs) = sync_channel(UNREAD_MAX);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let told = told.clone();
@@ -62,7 +65,7 @@ pub fn seeds(stage: &Arc<Stage>, first: u64, count: u64, enough: usize) -> Resul
     })
 }
 
-fn work(stage: &Arc<Stage>, next: &AtomicU64, end: &AtomicU64, told: &Sender<Result<Run, String>>) {
+fn work(stage: &Arc<Stage>, next: &AtomicU64, end: &AtomicU64, told: &SyncSender<Result<Run, String>>) {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end.load(Ordering::Relaxed) || told.send(run(stage, seed, false)).is_err() {
