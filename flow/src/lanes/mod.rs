@@ -130,7 +130,7 @@ pub struct Lanes {
     ledger: Ledger,
     readers: Arc<Semaphore>,
     leases: tokio::sync::Mutex<Leases>,
-    member: String,
+    holder: Holder,
     /// Whether every lane that is ours works.
     complete: AtomicBool,
     /// How many pauses and resumptions were heeded.
@@ -170,7 +170,7 @@ impl Lanes {
             feeds: Mutex::default(),
             replays: Arc::default(),
             leases: tokio::sync::Mutex::new(leases),
-            member: holder.member.clone(),
+            holder: holder.clone(),
             complete: AtomicBool::new(true),
             pauses_changed: AtomicU64::new(0),
             followed: watch_channel::channel(String::new()).0,
@@ -360,18 +360,14 @@ impl Lanes {
             .is_ok_and(|reached| reached.is_ok())
     }
 
-    /// The name of this process among the holders of leases.
-    #[must_use]
-    pub fn member(&self) -> &str {
-        &self.member
-    }
-
-    /// Who works for a subscription, if not this process.
+    /// Who works for a subscription, if not this process. What an earlier life of this process at the same address has not
+    /// given back is nobody's: whoever was sent there would come back here.
     ///
     /// # Errors
     /// When the broker does not answer.
     pub async fn holder_of(&self, key: &str) -> Result<Option<Holder>, BrokerError> {
         let cells = self.broker.cells(LEASES).await?;
-        Leases::holder_of(&*cells, lease::group_of(key, self.limits.lease_groups)).await
+        let holder = Leases::holder_of(&*cells, lease::group_of(key, self.limits.lease_groups)).await?;
+        Ok(holder.filter(|other| other.member != self.holder.member && other.url != self.holder.url))
     }
 }

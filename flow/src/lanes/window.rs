@@ -81,11 +81,8 @@ impl Window {
     pub(super) fn confirm(&mut self, bookmark: &Bookmark) -> Vec<Item> {
         let of_this_life = bookmark.life == self.life;
         let (done, left) = std::mem::take(&mut self.out).into_iter().partition(|out: &Out| {
-            if of_this_life {
-                out.number <= bookmark.number
-            } else {
-                is_covered(&out.item, &bookmark.read)
-            }
+            // What was handed out again has a later number than the bookmark that its reader kept of the first time.
+            is_covered(&out.item, &bookmark.read) || of_this_life && out.number <= bookmark.number
         });
         self.out = left;
         let done: VecDeque<Out> = done;

@@ -204,10 +204,7 @@ async fn here(bus: &Bus, order: &Order, call: &str, replay: Option<&str>) -> Res
         return Ok(Place::Here(lane));
     }
     let holder = bus.lanes.holder_of(&order.key()).await.map_err(Refusal::from)?;
-    let elsewhere = holder
-        .filter(|holder| holder.member != bus.lanes.member())
-        .and_then(|holder| holder.url);
-    if let Some(url) = elsewhere
+    if let Some(url) = holder.and_then(|holder| holder.url)
         && let Ok(location) = HeaderValue::from_str(&format!("{url}/v1/subscriptions/{}/{call}", order.id()))
     {
         return Ok(Place::There(

@@ -5,7 +5,7 @@
 //! the binding understands every message. *What is refused before the handshake*: a call without a format that the bus
 //! speaks, and a page of another origin.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -35,17 +35,16 @@ const SILENT_MAX: Duration = Duration::from_secs(45);
 /// How long the other side may take for one message.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
 
-/// A call that asks for a WebSocket.
-pub(super) struct Upgrade(WebSocketUpgrade);
+/// A call that asks for a WebSocket, or does not: that is said to those who may call.
+pub(super) struct Upgrade(Option<WebSocketUpgrade>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
-    type Rejection = Problem;
+    type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await;
-        upgrade
-            .map(Self)
-            .map_err(|_| no_handshake("This call takes a WebSocket handshake (RFC 6455)."))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(
+            WebSocketUpgrade::from_request_parts(parts, state).await.ok(),
+        ))
     }
 }
 
@@ -65,8 +64,13 @@ pub(super) struct Agreed {
 impl Upgrade {
     /// Agrees on the first format of the client's that the bus speaks.
     pub(super) fn agree(self, bus: &Bus, headers: &HeaderMap, message_max: usize) -> Result<Agreed, Problem> {
+        let upgrade = self
+            .0
+            .ok_or_else(|| no_handshake("This call takes a WebSocket handshake (RFC 6455)."))?;
         same_origin(headers)?;
-        let named = self.0.requested_protocols().filter_map(|name| name.to_str().ok());
+        let named = upgrade
+            .requested_protocols()
+            .filter_map(|name| name.to_str().ok());
         let Some(format) = websocket::choose(named) else {
             let detail = "The handshake names no CloudEvents subprotocol that this bus speaks: cloudevents.json, cloudevents.proto or cloudevents.avro.";
             return Err(no_handshake(detail));
@@ -75,8 +79,7 @@ impl Upgrade {
             let detail = "As many WebSockets are open as this bus takes (`websockets_max`).";
             Refusal::new("SB-1415", detail)
         })?;
-        let upgrade = self
-            .0
+        let upgrade = upgrade
             .protocols([websocket::subprotocol(format)])
             .max_message_size(message_max)
             .max_frame_size(message_max);
