@@ -178,7 +178,11 @@ impl Drill {
             return Ok(Some(why.to_string()));
         }
         let sender = self.world.client("ngn", "leitwarte", "publish").await?;
-        let event = event("nach-der-entscheidung");
+        let mut event = event("nach-der-entscheidung");
+        // Another outage: of one and the same the public is told once.
+        if let Some(outage) = event.pointer_mut("/data/outageId") {
+            *outage = json!("NGN-2026-004712");
+        }
         let answer = sender.publish(&event, stadtbus_harness::Mode::Structured).await?;
         let position = answer.json().pointer("/receipt/position").and_then(Value::as_u64);
         let Some(position) = position.filter(|position| *position > self.acknowledged) else {
