@@ -8,11 +8,12 @@ use stadtbus_harness::{BusOptions, Client, Failure, Process, World, eventually, 
 use crate::city::CityFolder;
 use crate::support::{LATER, changed, event, publish, recipient, sender, take, world_with};
 
-/// A zone in which a day began this very moment; `later` days further on in the calendar.
+/// A zone in which a day begins with the next second, when whatever was counted is older; `later` days further on in the
+/// calendar.
 fn midnight_now(later: i64) -> String {
     let now = std::time::SystemTime::now();
     let since = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let west = i64::try_from(since % 86_400).unwrap() - later * 86_400;
+    let west = i64::try_from(since % 86_400).unwrap() + 1 - later * 86_400;
     let (sign, west) = (if west < 0 { "-" } else { "" }, west.abs());
     format!(
         "TST{sign}{:02}:{:02}:{:02}",
