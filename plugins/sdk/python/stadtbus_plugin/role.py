@@ -3,7 +3,6 @@
 import base64
 import copy
 import json
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -58,10 +57,18 @@ def _call(role: str, function: Callable[[Any, Context], Any], document: bytes) -
     except Reject as stop:
         answer = {"reject": {"code": stop.code, "text": stop.text}}
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        _host.write("error", f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}")
+        _host.write("error", f"{type(error).__name__} in {_place(error)}")
         raise
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised. The module `traceback` would look for the source, and there are no files in the sandbox."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    return f"{code.co_name}, {code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
 
 
 def _verdict(role: str, answer: Any) -> dict[str, Any]:
