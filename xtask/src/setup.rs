@@ -37,20 +37,29 @@ fn wasm_target(shell: &Shell) {
 }
 
 fn plugins(shell: &Shell) -> Done {
-    let stadtbus = shell.release_bin("stadtbus");
-    for dir in plugin_dirs(shell)?.into_iter().chain(guest_dirs(shell)) {
-        shell.run_in(&dir, &stadtbus, &["plugin", "build", "."])?;
+    for dir in city_plugins(shell)?.into_iter().chain(guest_dirs(shell)) {
+        build_plugin(shell, &dir)?;
     }
     Ok(())
 }
 
-/// Every folder of the city's plugins that has a manifest: those in operation and those that are ready.
-pub(crate) fn plugin_dirs(shell: &Shell) -> Done<Vec<PathBuf>> {
-    let mut dirs = Vec::new();
-    for parent in ["plugins/krefeld", "plugins/krefeld/ready"] {
-        let parent = shell.root.join(parent);
-        dirs.extend(folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?);
-    }
+pub(crate) fn build_plugin(shell: &Shell, dir: &Path) -> Done {
+    shell.run_in(dir, shell.release_bin("stadtbus"), &["plugin", "build", "."])
+}
+
+/// The plugins that the city runs.
+pub(crate) fn city_plugins(shell: &Shell) -> Done<Vec<PathBuf>> {
+    with_manifest(shell, "plugins/krefeld")
+}
+
+/// Plugins that no scenario runs yet. Some take tools of another language, which nothing but their own tests needs.
+pub(crate) fn ready_plugins(shell: &Shell) -> Done<Vec<PathBuf>> {
+    with_manifest(shell, "plugins/krefeld/ready")
+}
+
+fn with_manifest(shell: &Shell, parent: &str) -> Done<Vec<PathBuf>> {
+    let parent = shell.root.join(parent);
+    let dirs = folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?;
     Ok(dirs
         .into_iter()
         .filter(|dir| dir.join("plugin.yaml").is_file())

@@ -50,8 +50,12 @@ pub(crate) fn test(shell: &Shell, args: &[String]) -> Done {
     let stadtbus = shell.release_bin("stadtbus");
     shell.run(&stadtbus, &["lint", CITY])?;
     shell.run(&stadtbus, &["test", CITY])?;
-    for dir in setup::plugin_dirs(shell)? {
-        shell.run_in(&dir, &stadtbus, &["plugin", "test", "."])?;
+    let ready = setup::ready_plugins(shell)?;
+    for dir in &ready {
+        setup::build_plugin(shell, dir)?;
+    }
+    for dir in setup::city_plugins(shell)?.iter().chain(&ready) {
+        shell.run_in(dir, &stadtbus, &["plugin", "test", "."])?;
     }
     workspace_tests(shell, args)
 }

@@ -151,6 +151,8 @@ def judge(plugin: str, reader: str, make: Callable[[random.Random], Case], seed:
     (folder / "build").mkdir(parents=True)
     shutil.copy(READY / plugin / "plugin.yaml", folder)
     component = f"build/{plugin}.wasm"
+    build = [os.environ["STADTBUS_BIN"], "plugin", "build", str(READY / plugin)]
+    subprocess.run(build, check=True, stdout=sys.stderr)
     shutil.copy(READY / plugin / component, folder / component)
     chance = random.Random(seed)
     cases = [{"name": f"{reader} {number}"} | make(chance) for number in range(COUNT)]
