@@ -69,14 +69,6 @@ const SENTENCES: &[(&str, &str)] = &[
         "Der Empfänger antwortet etwas, das nichts besagt (Antwort {}).",
     ),
     (
-        "The receiver answered 410 Gone.",
-        "Der Empfänger will nichts mehr (Antwort 410).",
-    ),
-    (
-        "The receiver's credential was sealed with a key that this process does not have.",
-        "Die Zugangsdaten des Empfängers sind mit einem Schlüssel versiegelt, den dieser Bus-Prozess nicht hat.",
-    ),
-    (
         "The receiver answered {}.",
         "Der Empfänger ist gestört (Antwort {}).",
     ),
@@ -99,10 +91,6 @@ const SENTENCES: &[(&str, &str)] = &[
     (
         "The receiver may not be connected to: {}.",
         "Der Empfänger darf nicht angesprochen werden: {}.",
-    ),
-    (
-        "The receiver has not consented to deliveries (WebHook-Allowed-Origin).",
-        "Der Empfänger hat den Zustellungen nicht zugestimmt (WebHook-Allowed-Origin).",
     ),
     (
         "There is no token for the receiver: {}.",

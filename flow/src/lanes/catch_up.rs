@@ -80,6 +80,7 @@ async fn read_on(broker: &dyn Broker, lane: &Arc<Lane>, feed: &Feed) -> bool {
                 // The log may end below the feed's position where records were removed.
                 if let Ok(state) = broker.state(&feed.log).await {
                     lane.pass_removed(&feed.log, state.first);
+                    lane.at_end(&feed.log, state.last);
                 }
             }
         }

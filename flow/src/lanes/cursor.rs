@@ -136,10 +136,10 @@ impl Cursor {
         self.open.len() + self.reopen.len()
     }
 
-    /// Whether all that an earlier life left open was offered again.
+    /// Whether all before `position` that an earlier life left open was offered again.
     #[must_use]
-    pub fn is_reread(&self) -> bool {
-        self.reopen.is_empty()
+    pub fn is_reread_to(&self, position: Position) -> bool {
+        self.reopen.first().is_none_or(|first| *first >= position)
     }
 
     /// The highest position offered.

@@ -222,6 +222,9 @@ impl Feed {
                 lane.pass(&self.log, logged.position);
             }
         }
+        if lane.reads_parked(&self.log) {
+            return false;
+        }
         let ahead = lane.hang_level(&self.log, progress.position, progress.asked(&lane.order));
         if let Some(seen) = ahead {
             progress.ahead.entry(seen).or_default().push(Arc::downgrade(lane));

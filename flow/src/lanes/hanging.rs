@@ -21,11 +21,21 @@ impl Lane {
     /// Everything up to `position` was looked at by this lane's own reader.
     pub(super) fn pass(&self, log: &LogName, position: Position) {
         let mut state = self.state();
-        if let Some((cursor, Hang::Behind)) = state.hangs.get_mut(log)
-            && cursor.pass(position)
-        {
+        let Some((cursor, Hang::Behind)) = state.hangs.get_mut(log) else {
+            return;
+        };
+        let gone = cursor.pass(position);
+        if gone {
             // It was open, and is no event any more.
             state.gone(1);
+        }
+        let read = state
+            .account
+            .as_mut()
+            .is_some_and(|account| account.read_to(log, position));
+        drop(state);
+        if gone || read {
+            self.work.notify_waiters();
         }
     }
 
@@ -35,6 +45,11 @@ impl Lane {
         if let Some((cursor, _)) = state.hangs.get_mut(log) {
             let gone = cursor.pass_removed(first);
             state.gone(gone);
+            if let Some(account) = &mut state.account {
+                account.read_to(log, first.saturating_sub(1));
+            }
+            drop(state);
+            self.work.notify_waiters();
         }
     }
 

@@ -169,9 +169,14 @@ impl Keys {
         self.go_on(&key)
     }
 
-    /// Keys whose next event must be fetched: position and record of each. They count as under way from now on.
-    pub(super) fn fetch(&mut self, count: usize) -> Vec<(Key, Position, Position, Option<Stop>)> {
+    /// Keys whose next event must be fetched and may be: position and record of each. They count as under way from now on.
+    pub(super) fn fetch(
+        &mut self,
+        count: usize,
+        may: impl Fn(&Key, Position) -> bool,
+    ) -> Vec<(Key, Position, Position, Option<Stop>)> {
         let mut found = Vec::new();
+        let mut not_yet = BTreeSet::new();
         while found.len() < count {
             let Some(key) = self.wanted.pop_first() else { break };
             let Some(line) = self.lines.get_mut(&key) else {
@@ -180,11 +185,19 @@ impl Keys {
             if line.under_way || line.stands() {
                 continue;
             }
-            if let Some((position, record)) = line.parked.first_key_value() {
+            let first = line.first();
+            if let Some((position, record)) = line.parked.first_key_value()
+                && first == Some(*position)
+            {
+                if !may(&key, *position) {
+                    not_yet.insert(key);
+                    continue;
+                }
                 line.under_way = true;
                 found.push((key, *position, *record, line.stop.clone()));
             }
         }
+        self.wanted.append(&mut not_yet);
         found
     }
 
@@ -335,10 +348,17 @@ impl Keys {
     }
 
     /// Whether there is something to write to the log of parked events, or to fetch from it.
-    pub(super) fn has_work(&self, may_fetch: bool, may_park: bool) -> bool {
+    pub(super) fn has_work(&self, may_park: bool, may_fetch: impl Fn(&Key, Position) -> bool) -> bool {
+        let first = |key: &Key| {
+            let line = self.lines.get(key);
+            line.and_then(|line| line.parked.first_key_value()).map(|(at, _)| *at)
+        };
         (may_park && !self.crowded.is_empty())
-            || (may_fetch && !self.wanted.is_empty())
             || !self.cleared.is_empty()
+            || self
+                .wanted
+                .iter()
+                .any(|key| first(key).is_some_and(|at| may_fetch(key, at)))
     }
 
     /// Whether this event waits behind another of its key.

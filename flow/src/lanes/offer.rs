@@ -52,6 +52,8 @@ impl Lane {
             cursor.take(logged.position);
             cursor.settle(logged.position);
             *dirty = true;
+            drop(state);
+            self.work.notify_waiters();
             return Offer::Known;
         }
         if full {

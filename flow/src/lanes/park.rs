@@ -6,13 +6,15 @@ use std::{sync::Arc, time::Duration};
 
 use shown::shown;
 pub use shown::{KeyState, ParkedKey};
-use stadtbus_broker::Position;
+use stadtbus_broker::{LogName, Position};
 use tokio::time::Instant;
 
 use super::{
+    balance::Account,
+    cursor::Cursor,
     item::{AttemptNote, Item, Outcome},
     keys::Key,
-    lane::Lane,
+    lane::{Hang, Lane},
     parked::{Backlog, Parked, Stop},
     settled::Fact,
     state::State,
@@ -102,10 +104,13 @@ impl Lane {
     pub(super) fn must_keep(&self) -> bool {
         let state = self.state();
         let held_off = state.keep_after.is_some_and(|after| after > Instant::now());
+        let may_fetch = state.may_fetch();
         !held_off
             && state
                 .keys
-                .has_work(state.may_fetch(), state.keys.parked() < self.parked_events_max)
+                .has_work(state.keys.parked() < self.parked_events_max, |key, position| {
+                may_fetch && state.is_read_to(key.log(), position)
+            })
     }
 
     /// When a key goes on by itself, or the broker is to be asked again.
@@ -172,7 +177,9 @@ impl Lane {
             return Vec::new();
         }
         let room = FETCHED_MAX.saturating_sub(state.fetched);
-        let wanted = state.keys.fetch(room);
+        let mut keys = std::mem::take(&mut state.keys);
+        let wanted = keys.fetch(room, |key, position| state.is_read_to(key.log(), position));
+        state.keys = keys;
         state.carried += wanted.len();
         state.fetched += wanted.len();
         wanted
@@ -189,6 +196,11 @@ impl Lane {
     /// The first event of a key that rests, for whoever decides about it; none while it is under way.
     pub(crate) fn claim(&self, id: &str) -> Option<Wanted> {
         let mut state = self.state();
+        let (key, line) = state.keys.find(id)?;
+        let first = line.first()?;
+        if !state.is_read_to(key.log(), first) {
+            return None;
+        }
         let (key, position, record, stop) = state.keys.claim(id)?;
         state.carried += 1;
         state.fetched += 1;
@@ -332,10 +344,16 @@ impl Lane {
 }
 
 impl State {
-    /// Parked events come back only when all that an earlier life left open is read: it may stand before them.
     fn may_fetch(&self) -> bool {
-        let room = self.fetched < FETCHED_MAX && !self.tells_too_much();
-        room && self.hangs.values().all(|(cursor, _)| cursor.is_reread())
+        self.fetched < FETCHED_MAX && !self.tells_too_much()
+    }
+
+    /// Whether all before this position is read: only then may a parked event come back, for what an earlier life left open,
+    /// or had not come to when its cursor was written, may stand before it in its order.
+    fn is_read_to(&self, log: &LogName, position: Position) -> bool {
+        let ahead = |account: &Account| account.is_ahead(log, position);
+        let reread = |(cursor, _): &(Cursor, Hang)| cursor.is_reread_to(position);
+        !self.account.as_deref().is_some_and(ahead) && self.hangs.get(log).is_none_or(reread)
     }
 
     fn change_stop(&mut self, key: &Key, stop: Option<Stop>, until: Option<Instant>) {

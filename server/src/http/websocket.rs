@@ -34,6 +34,8 @@ pub(super) const PING: Duration = Duration::from_secs(15);
 const SILENT_MAX: Duration = Duration::from_secs(45);
 /// How long the other side may take for one message.
 const SEND_WITHIN: Duration = Duration::from_secs(30);
+/// How long the answer to a close frame may take.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// A call that asks for a WebSocket, or does not: that is said to those who may call.
 pub(super) struct Upgrade(Option<WebSocketUpgrade>);
@@ -190,7 +192,11 @@ impl Socket {
             Message::Text(text) => Heard::Frame(Frame::Text(text.into())),
             Message::Binary(bytes) => Heard::Frame(Frame::Binary(bytes)),
             Message::Ping(_) | Message::Pong(_) => Heard::Life,
-            Message::Close(_) => Heard::Gone,
+            Message::Close(_) => {
+                // Its answer goes out with the next look; without it the other side would wait for it (RFC 6455 §5.5.1).
+                drop(timeout(FAREWELL_WITHIN, self.socket.recv()).await);
+                Heard::Gone
+            }
         }
     }
 

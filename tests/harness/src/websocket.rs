@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
+    tungstenite::{Error, Message, client::IntoClientRequest, protocol::{CloseFrame, frame::coding::CloseCode}},
 };
 
 use crate::{Failure, Outcome};
@@ -103,6 +103,26 @@ impl WebSocket {
             Message::Close(Some(CloseFrame { code, reason })) => Ok((code.into(), reason.to_string())),
             other => Err(Failure::new(format!("no close frame: {other:?}"))),
         }
+    }
+
+    /// Says goodbye and waits for the answer: whether there is one before the connection ends.
+    pub async fn farewell(&mut self, deadline: Duration) -> Outcome<bool> {
+        let frame = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        self.stream.close(Some(frame)).await.map_err(failed)?;
+        let answered = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Close(_))) => return true,
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return false,
+                }
+            }
+        };
+        let late = |_| Failure::new(format!("no end within {} s", deadline.as_secs()));
+        tokio::time::timeout(deadline, answered).await.map_err(late)
     }
 
     /// Sends text.

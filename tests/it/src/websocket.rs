@@ -69,6 +69,16 @@ async fn state(sender: &Client, id: &str, word: &str) {
     .await;
 }
 
+/// RFC 6455 §5.5.1: a close frame is answered by one. Without it the libraries of others report a broken connection.
+#[tokio::test]
+async fn a_farewell_is_answered() {
+    let (world, sender, amt) = connected("").await;
+    for (client, path) in [(&amt, SUBSCRIPTION), (&sender, PUBLISH)] {
+        let mut socket = opened(&world, client, path).await;
+        assert!(socket.farewell(SOON).await.unwrap(), "{path}");
+    }
+}
+
 /// WS-1: the format is agreed on in the handshake, a message is one event; and confirmed is what the reader says.
 #[tokio::test]
 async fn ws_1_events_come_one_by_one_and_are_confirmed_by_an_event() {

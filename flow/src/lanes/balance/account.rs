@@ -141,6 +141,26 @@ impl Account {
         !self.parked_ahead.is_empty() && self.parked_ahead.remove(&(log.clone(), position))
     }
 
+    /// Whether it was, and is still to be read. Events before it may be, too.
+    pub(in crate::lanes) fn is_ahead(&self, log: &LogName, position: Position) -> bool {
+        !self.parked_ahead.is_empty() && self.parked_ahead.contains(&(log.clone(), position))
+    }
+
+    /// Whether there is such an event in this log.
+    fn has_ahead(&self, log: &LogName) -> bool {
+        self.parked_ahead.iter().any(|(ahead, _)| ahead == log)
+    }
+
+    /// The lane has read the log up to here, so that nothing up to here is still to be read. True if that was not known.
+    pub(in crate::lanes) fn read_to(&mut self, log: &LogName, position: Position) -> bool {
+        if self.parked_ahead.is_empty() {
+            return false;
+        }
+        let before = self.parked_ahead.len();
+        self.parked_ahead.retain(|(ahead, at)| ahead != log || *at > position);
+        before != self.parked_ahead.len()
+    }
+
     /// A due retry enters the lane. False if its end is in the books already and only its record is left.
     pub(in crate::lanes) fn enter_due(
         &mut self,
@@ -257,7 +277,10 @@ impl Lane {
             return;
         }
         cursor.pass(logged.position);
-        if let Some(account) = &mut state.account {
+        // What was parked belongs to the log of parked events, whatever the subscription asks for by now.
+        if let Some(account) = &mut state.account
+            && !account.was_parked(&logged.log, logged.position)
+        {
             if refused {
                 account.books.terms.refused += 1;
             } else {
@@ -322,6 +345,31 @@ impl Lane {
 }
 
 /// What was parked before.
+impl Lane {
+    /// Whether the lane must read this log by itself, because it is to read again what an earlier life parked: the shared
+    /// reader passes over what the lane does not ask for any more, and would not tell when that is behind it.
+    pub(in crate::lanes) fn reads_parked(&self, log: &LogName) -> bool {
+        let state = self.state();
+        state
+            .account
+            .as_ref()
+            .is_some_and(|account| account.has_ahead(log))
+    }
+
+    /// The log ends with `last`: what was parked from behind it is not to be read any more.
+    pub(in crate::lanes) fn at_end(&self, log: &LogName, last: Position) {
+        let mut state = self.state();
+        let State { hangs, account, .. } = &mut *state;
+        if let (Some((cursor, _)), Some(account)) = (hangs.get(log), account)
+            && cursor.next() > last
+            && account.read_to(log, Position::MAX)
+        {
+            drop(state);
+            self.work.notify_waiters();
+        }
+    }
+}
+
 impl State {
     /// An event stands in the log of parked events, by a record that an earlier life wrote. False if its end is in the books
     /// already and only its record is left.
