@@ -82,17 +82,17 @@ impl Dispatcher {
             return;
         }
         let Ok(log) = LogName::new(PARKED_LOG) else { return };
-        let name = lane.order.key();
+        let (name, life) = (lane.order.key(), lane.parking_life());
         let entries: Vec<_> = crowd
             .iter()
-            .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged)))
+            .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged, life)))
             .collect();
         let appended = self.broker.append_all(&log, entries.clone()).await;
         for ((item, entry), outcome) in crowd.into_iter().zip(entries).zip(appended) {
-            match self.known(&log, entry, outcome).await {
-                Ok(appended) => {
+            match self.stands(lane, &log, entry, outcome).await {
+                Ok(position) => {
                     self.tell(lane, &item, Outcome::Parked, Some("SB-3022"));
-                    lane.moved(item, appended.position);
+                    lane.moved(item, position);
                 }
                 Err(error) => {
                     tracing::warn!(subscription = %lane.order.id(), %error, "An event could not be parked; it stays in its lane.");
@@ -113,7 +113,7 @@ impl Dispatcher {
         if !matches!(first, Err(BrokerError::Unknown(_))) {
             return first;
         }
-        let until = Instant::now() + Duration::from_secs(self.limits.duplicate_window_s) / 2;
+        let until = self.until();
         loop {
             tokio::time::sleep(ASKED_AGAIN).await;
             match self.broker.append(log, entry.clone()).await {
@@ -170,8 +170,8 @@ impl Dispatcher {
         let record = match item.parked {
             Some(record) => record,
             None => {
-                self.park(parked::entry(&lane.order.key(), key, &item.logged))
-                    .await?
+                let entry = parked::entry(&lane.order.key(), key, &item.logged, lane.parking_life());
+                self.park(lane, entry).await?
             }
         };
         let stop = Stop::at(item, code, detail, millis_now(), until_ms);
@@ -186,10 +186,43 @@ impl Dispatcher {
         Ok((record, stop))
     }
 
-    async fn park(&self, entry: Entry) -> Result<Position, BrokerError> {
+    async fn park(&self, lane: &Lane, entry: Entry) -> Result<Position, BrokerError> {
         let log = LogName::new(PARKED_LOG)?;
         let first = self.broker.append(&log, entry.clone()).await;
-        Ok(self.known(&log, entry, first).await?.position)
+        self.stands(lane, &log, entry, first).await
+    }
+
+    /// Where a record stands that counts: one that a later life of the lane cannot know of is removed again.
+    async fn stands(
+        &self,
+        lane: &Lane,
+        log: &LogName,
+        entry: Entry,
+        first: Result<Appended, BrokerError>,
+    ) -> Result<Position, BrokerError> {
+        let record = self.known(log, entry, first).await?.position;
+        let (name, life) = (lane.order.key(), lane.parking_life());
+        let until = self.until();
+        loop {
+            let late = match parked::came_too_late(&*self.broker, &name, life, record).await {
+                Ok(false) => return Ok(record),
+                Ok(true) => self.broker.remove(log, record).await,
+                Err(error) => Err(error),
+            };
+            match late {
+                Ok(()) => {
+                    let detail = "another process works for the subscription by now";
+                    return Err(BrokerError::Conflict(detail.to_owned()));
+                }
+                Err(error) if Instant::now() >= until => return Err(error),
+                Err(_) => tokio::time::sleep(ASKED_AGAIN).await,
+            }
+        }
+    }
+
+    /// Until when the broker is asked again: as long as it knows a repeat as one.
+    fn until(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.limits.duplicate_window_s) / 2
     }
 
     async fn bury_parked(&self, lane: &Lane, wanted: &Wanted, parked: Parked) {
@@ -310,8 +343,9 @@ impl Dispatcher {
             event: std::sync::Arc::new(event),
             ..before
         };
-        let entry = parked::edited_entry(&lane.order.key(), &wanted.key, &logged, &edits, millis_now())?;
-        Ok(self.park(entry).await?)
+        let (name, life) = (lane.order.key(), lane.parking_life());
+        let entry = parked::edited_entry(&name, &wanted.key, &logged, &edits, millis_now(), life)?;
+        Ok(self.park(lane, entry).await?)
     }
 
     /// Sends all events that a key has now to the dead letters.

@@ -351,7 +351,8 @@ impl Keys {
     pub(super) fn has_work(&self, may_park: bool, may_fetch: impl Fn(&Key, Position) -> bool) -> bool {
         let first = |key: &Key| {
             let line = self.lines.get(key);
-            line.and_then(|line| line.parked.first_key_value()).map(|(at, _)| *at)
+            line.and_then(|line| line.parked.first_key_value())
+                .map(|(at, _)| *at)
         };
         (may_park && !self.crowded.is_empty())
             || !self.cleared.is_empty()

@@ -77,6 +77,7 @@ impl Lane {
             return;
         }
         let mut state = self.state();
+        state.parking_life = backlog.life;
         for (key, position, record) in backlog.records {
             if !state.enter_parked(key.log(), position, record) {
                 continue;
@@ -100,6 +101,11 @@ impl Lane {
         }
     }
 
+    /// The life of this lane in the log of parked events.
+    pub(crate) fn parking_life(&self) -> Position {
+        self.state().parking_life
+    }
+
     /// Whether there is something to move into the log of parked events, or to fetch from it.
     pub(super) fn must_keep(&self) -> bool {
         let state = self.state();
@@ -109,8 +115,8 @@ impl Lane {
             && state
                 .keys
                 .has_work(state.keys.parked() < self.parked_events_max, |key, position| {
-                may_fetch && state.is_read_to(key.log(), position)
-            })
+                    may_fetch && state.is_read_to(key.log(), position)
+                })
     }
 
     /// When a key goes on by itself, or the broker is to be asked again.

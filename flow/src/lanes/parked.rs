@@ -14,6 +14,10 @@ use stadtbus_broker::{
 };
 use stadtbus_event::PartnerId;
 
+mod fence;
+
+pub(crate) use fence::came_too_late;
+
 use super::{
     item::{AttemptNote, Item},
     keys::Key,
@@ -121,6 +125,8 @@ struct Kept {
 /// What was parked of one subscription.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
+    /// The life of the lane that begins with it; 0 where nothing was ever parked.
+    pub(super) life: Position,
     /// Key, position of the event, position of the record; in the order of the records.
     pub(super) records: Vec<(Key, Position, Position)>,
     /// By the id of the key.
@@ -145,8 +151,9 @@ pub(crate) fn edited_entry(
     logged: &Logged,
     edits: &Edits,
     edition: u64,
+    life: Position,
 ) -> Result<Entry, BrokerError> {
-    let mut entry = entry(lane, key, logged);
+    let mut entry = entry(lane, key, logged, life);
     let kept = Kept {
         event: Structured((*logged.event).clone()),
         edits: edits.clone(),
@@ -158,8 +165,8 @@ pub(crate) fn edited_entry(
     Ok(entry)
 }
 
-/// The entry for an event as it was accepted.
-pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged) -> Entry {
+/// The entry for an event as it was accepted, written by this life of its lane.
+pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged, life: Position) -> Entry {
     let mut entry = log::encode(&logged.provenance.partner, &logged.event, &logged.provenance);
     entry.subject = subject(lane, key);
     let place = format!(
@@ -171,6 +178,7 @@ pub(crate) fn entry(lane: &str, key: &Key, logged: &Logged) -> Entry {
     );
     entry.headers.push((PLACE.to_owned(), place));
     entry.message_id = Some(format!("{lane}.{}.{}", logged.log, logged.position));
+    fence::sign(&mut entry, life);
     entry
 }
 
@@ -193,7 +201,9 @@ fn event(mut record: Record) -> Option<Parked> {
         None => None,
         Some(_) => Some(serde_json::from_slice::<Kept>(&record.payload).ok()?),
     };
-    record.headers.retain(|(name, _)| name != PLACE && name != EDITED);
+    record
+        .headers
+        .retain(|(name, _)| name != PLACE && name != EDITED && !fence::is_signature(name));
     record.subject = format!("log.{publisher}.parked");
     record.position = position;
     record.log = key.log().clone();
@@ -252,14 +262,14 @@ pub(crate) async fn write_stop(
 /// When the broker does not answer.
 pub(super) async fn load(broker: &dyn Broker, lane: &str, ordered: bool) -> Result<Backlog, BrokerError> {
     let cells = broker.cells(STOPS).await?;
-    let known = cells.get(lane).await?.is_some();
-    if !ordered && !known {
+    let known = cells.get(lane).await?;
+    if !ordered && known.is_none() {
         return Ok(Backlog::default());
     }
-    if !known {
-        cells.write(CellWrite::put(lane, "1")).await?;
-    }
-    let records = records(broker, lane).await?;
+    let before = known.as_ref().and_then(fence::life_in);
+    let life = fence::begin(broker, lane, known.as_ref()).await?;
+    let lives: Vec<Position> = before.into_iter().chain([life]).collect();
+    let records = records(broker, lane, &lives).await?;
     if !ordered && records.is_empty() {
         cells.write(CellWrite::delete(lane)).await?;
     }
@@ -270,6 +280,7 @@ pub(super) async fn load(broker: &dyn Broker, lane: &str, ordered: bool) -> Resu
         Some((id, serde_json::from_slice(&cell.value).ok()?))
     };
     Ok(Backlog {
+        life,
         records,
         stops: stops.into_iter().filter_map(read).collect(),
     })
@@ -285,7 +296,7 @@ pub(super) async fn forget(broker: &dyn Broker, lane: &str) -> Result<(), Broker
         return Ok(());
     }
     let log = LogName::new(PARKED_LOG)?;
-    let records = records(broker, lane).await?;
+    let records = records(broker, lane, &[]).await?;
     stream::iter(records)
         .map(|(_, _, record)| broker.remove(&log, record))
         .buffer_unordered(REMOVED_SIDE_BY_SIDE)
@@ -298,14 +309,15 @@ pub(super) async fn forget(broker: &dyn Broker, lane: &str) -> Result<(), Broker
     Ok(())
 }
 
-/// All records of a subscription. Where they end is marked by a record of our own: behind it nobody of an earlier life
-/// has written.
-async fn records(broker: &dyn Broker, lane: &str) -> Result<Vec<(Key, Position, Position)>, BrokerError> {
+/// All records of a subscription; those that are stale in these lives are removed. Where they end is marked by a record of
+/// our own: behind it nobody of an earlier life writes what stays.
+async fn records(
+    broker: &dyn Broker,
+    lane: &str,
+    lives: &[Position],
+) -> Result<Vec<(Key, Position, Position)>, BrokerError> {
     let log = LogName::new(PARKED_LOG)?;
-    let mark = broker
-        .append(&log, Entry::new(format!("parked.{lane}.end"), ""))
-        .await?
-        .position;
+    let mark = fence::mark(broker, lane).await?;
     let first = broker.state(&log).await?.first;
     let options = ReadOptions {
         from: ReadFrom::Position(first),
@@ -321,10 +333,12 @@ async fn records(broker: &dyn Broker, lane: &str) -> Result<Vec<(Key, Position, 
         if record.position >= mark {
             break;
         }
-        if let Some((key, position)) = place(&record) {
+        if fence::is_stale(&record, lives) {
+            broker.remove(&log, record.position).await?;
+        } else if let Some((key, position)) = place(&record) {
             records.push((key, position, record.position));
         } else if record.subject.ends_with(".end") {
-            // Of a life that ended before it could remove it.
+            // Of this life, or of one that ended before it could remove it.
             broker.remove(&log, record.position).await?;
         }
     }
@@ -348,9 +362,9 @@ mod tests {
         let log = LogName::new(PARKED_LOG).unwrap();
         let key = Key::new(testing::log(), "urn:a", "k");
         for lane in ["amt.amt-weg", "amt.amt-weg-2"] {
-            load(&broker, lane, true).await.unwrap();
+            let life = load(&broker, lane, true).await.unwrap().life;
             for position in 1..=3 {
-                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"));
+                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"), life);
                 broker.append(&log, parked).await.unwrap();
             }
             let stop = Stop::new(1, 7);
@@ -361,5 +375,37 @@ mod tests {
         assert_eq!((gone.records.len(), gone.stops.len()), (0, 0));
         let other = load(&broker, "amt.amt-weg-2", true).await.unwrap();
         assert_eq!((other.records.len(), other.stops.len()), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn what_a_process_writes_after_another_has_taken_over_counts_for_nothing() {
+        let broker = MemoryBroker::new(Options::default());
+        for spec in own_log_specs(&Limits::default()).unwrap() {
+            broker.ensure_log(&spec).await.unwrap();
+        }
+        let log = LogName::new(PARKED_LOG).unwrap();
+        let (lane, key) = ("amt.amt-ordnung", Key::new(testing::log(), "urn:a", "k"));
+        let write = |position, life| {
+            let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"), life);
+            let (broker, log) = (&broker, &log);
+            async move { broker.append(log, parked).await.unwrap().position }
+        };
+        let one = load(&broker, lane, true).await.unwrap().life;
+        let before = write(1, one).await;
+        let two = load(&broker, lane, true).await.unwrap();
+        assert_eq!(two.records.len(), 1, "it was written in time");
+        let after = write(2, one).await;
+        let own = write(2, two.life).await;
+        assert_ne!(after, own, "a later life's record is no repeat");
+        let mut late = Vec::new();
+        for (life, record) in [(one, before), (one, after), (two.life, own)] {
+            late.push(came_too_late(&broker, lane, life, record).await.unwrap());
+        }
+        assert_eq!(late, [false, true, false]);
+        // Its writer died before it could remove it.
+        let three = load(&broker, lane, true).await.unwrap();
+        let records: Vec<_> = three.records.iter().map(|(_, _, record)| *record).collect();
+        assert_eq!(records, [before, own]);
+        assert!(broker.get(&log, after).await.unwrap().is_none());
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) ready_at_once: bool,
     /// Events that were fetched from the log of parked events.
     pub(super) fetched: usize,
+    /// The life of the lane in that log.
+    pub(super) parking_life: Position,
     /// Records there whose events are settled.
     pub(super) park_done: Vec<Position>,
     /// Nothing is moved there or fetched before: the broker refused.
@@ -97,6 +99,7 @@ impl State {
             keys: Keys::with_share(key_share),
             ready_at_once: false,
             fetched: 0,
+            parking_life: 0,
             park_done: Vec::new(),
             keep_after: None,
             bytes: 0,

@@ -157,7 +157,8 @@ impl Account {
             return false;
         }
         let before = self.parked_ahead.len();
-        self.parked_ahead.retain(|(ahead, at)| ahead != log || *at > position);
+        self.parked_ahead
+            .retain(|(ahead, at)| ahead != log || *at > position);
         before != self.parked_ahead.len()
     }
 
