@@ -222,7 +222,7 @@ impl Feed {
                 lane.pass(&self.log, logged.position);
             }
         }
-        if lane.reads_parked(&self.log) {
+        if lane.rereads(&self.log) {
             return false;
         }
         let ahead = lane.hang_level(&self.log, progress.position, progress.asked(&lane.order));

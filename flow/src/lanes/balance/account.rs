@@ -10,7 +10,7 @@ use crate::{
     clock,
     facts::BalanceOff,
     lanes::{
-        cursor::Marks,
+        cursor::{Cursor, Marks},
         feed::Still,
         item::{Item, Outcome},
         lane::{Hang, Lane},
@@ -244,10 +244,10 @@ impl Lane {
     /// The shared reader has an event that the filter lets through and the partner may not have.
     pub(in crate::lanes) fn refuse(&self, log: &LogName, position: Position) {
         let mut state = self.state();
-        match state.hangs.get(log) {
-            Some((cursor, Hang::Level)) if cursor.wants(position) => {}
+        match state.hangs.get_mut(log) {
+            Some((cursor, Hang::Level)) if cursor.wants(position) => cursor.pass(position),
             _ => return,
-        }
+        };
         if let Some(account) = &mut state.account {
             account.offered(log);
             account.books.terms.refused += 1;
@@ -288,6 +288,9 @@ impl Lane {
                 account.books.terms.filtered += 1;
             }
         }
+        drop(state);
+        // What is parked behind it may come back now.
+        self.work.notify_waiters();
     }
 
     /// Which life of the lane is to stand on a record about this event: none, if the event is not in the books by it.
@@ -347,14 +350,13 @@ impl Lane {
 
 /// What was parked before.
 impl Lane {
-    /// Whether the lane must read this log by itself, because it is to read again what an earlier life parked: the shared
-    /// reader passes over what the lane does not ask for any more, and would not tell when that is behind it.
-    pub(in crate::lanes) fn reads_parked(&self, log: &LogName) -> bool {
+    /// Whether the lane must read this log by itself, because it is to read again what an earlier life left open or parked: the
+    /// shared reader passes over what the lane does not ask for any more, and would not tell when that is behind it.
+    pub(in crate::lanes) fn rereads(&self, log: &LogName) -> bool {
         let state = self.state();
-        state
-            .account
-            .as_ref()
-            .is_some_and(|account| account.has_ahead(log))
+        let ahead = |account: &Account| account.has_ahead(log);
+        let left = |(cursor, _): &(Cursor, Hang)| !cursor.is_reread_to(Position::MAX);
+        state.account.as_deref().is_some_and(ahead) || state.hangs.get(log).is_some_and(left)
     }
 
     /// The log ends with `last`: what was parked from behind it is not to be read any more.
