@@ -36,6 +36,9 @@ pub struct Marks {
     /// Up to here in its own log all outputs of a derivation are of inputs that its plugin's state includes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Position>,
+    /// The life of the lane in the log of parked events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parking: Option<Position>,
     /// What became of the events, for a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tally: Option<Tally>,

@@ -122,6 +122,7 @@ impl Lane {
                 .collect(),
             balance: state.books(still, &self.order),
             published: state.published.upto,
+            parking: state.parking,
             ..Marks::default()
         };
         for (log, (cursor, hang)) in &state.hangs {

@@ -119,6 +119,7 @@ impl Lane {
             confirmed,
             tally: order.replay.as_ref().map(|_| marks.tally.unwrap_or_default()),
             published: Published::resume(marks.published),
+            parking: marks.parking,
             written: marks,
             ready_at_once: order.hands_out_untransformed(),
             breaker: Breaker::of(&order, limits),

@@ -72,6 +72,21 @@ impl Ledger {
         }
     }
 
+    /// Writes the cursors with which a lane begins. Whoever wrote them before loses the lane by that.
+    ///
+    /// # Errors
+    /// When somebody else wrote them since `revision`, or the broker does not answer.
+    pub(super) async fn begin(
+        &self,
+        key: &str,
+        marks: &Marks,
+        revision: Option<u64>,
+    ) -> Result<u64, BrokerError> {
+        self.cursors
+            .write(marks_write(key.to_owned(), marks, revision))
+            .await
+    }
+
     /// The cursors of all lanes as they were written last, by key; those that cannot be read are not among them.
     ///
     /// # Errors
@@ -268,10 +283,14 @@ impl Ledger {
 }
 
 fn cursor_write(lane: &Lane, one: &Collected) -> CellWrite {
-    let value = serde_json::to_vec(&one.marks).unwrap_or_default();
-    let expect = one.revision.map_or(Expect::Absent, Expect::Revision);
+    marks_write(lane.order.key(), &one.marks, one.revision)
+}
+
+fn marks_write(key: String, marks: &Marks, revision: Option<u64>) -> CellWrite {
+    let value = serde_json::to_vec(marks).unwrap_or_default();
+    let expect = revision.map_or(Expect::Absent, Expect::Revision);
     CellWrite {
-        key: lane.order.key(),
+        key,
         value: Some(Bytes::from(value)),
         expect,
         ttl: None,

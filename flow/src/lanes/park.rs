@@ -77,7 +77,6 @@ impl Lane {
             return;
         }
         let mut state = self.state();
-        state.parking_life = backlog.life;
         for (key, position, record) in backlog.records {
             if !state.enter_parked(key.log(), position, record) {
                 continue;
@@ -101,9 +100,9 @@ impl Lane {
         }
     }
 
-    /// The life of this lane in the log of parked events.
+    /// The life of this lane in the log of parked events; 0 if it has none there.
     pub(crate) fn parking_life(&self) -> Position {
-        self.state().parking_life
+        self.state().parking.unwrap_or(0)
     }
 
     /// Whether there is something to move into the log of parked events, or to fetch from it.

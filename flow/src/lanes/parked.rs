@@ -17,6 +17,7 @@ use stadtbus_event::PartnerId;
 mod fence;
 
 pub(crate) use fence::came_too_late;
+pub(super) use fence::mark;
 
 use super::{
     item::{AttemptNote, Item},
@@ -125,8 +126,6 @@ struct Kept {
 /// What was parked of one subscription.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// The life of the lane that begins with it; 0 where nothing was ever parked.
-    pub(super) life: Position,
     /// Key, position of the event, position of the record; in the order of the records.
     pub(super) records: Vec<(Key, Position, Position)>,
     /// By the id of the key.
@@ -255,21 +254,30 @@ pub(crate) async fn write_stop(
     Ok(())
 }
 
-/// What was parked of a subscription. `ordered` says whether it asks for order now; of one that does not, something may
-/// be left all the same.
+/// Whether something may be parked of a subscription.
 ///
 /// # Errors
 /// When the broker does not answer.
-pub(super) async fn load(broker: &dyn Broker, lane: &str, ordered: bool) -> Result<Backlog, BrokerError> {
+pub(super) async fn is_known(broker: &dyn Broker, lane: &str) -> Result<bool, BrokerError> {
+    Ok(broker.cells(STOPS).await?.get(lane).await?.is_some())
+}
+
+/// What was parked of a subscription, without what is stale in these lives of its lane. `ordered` says whether it asks for
+/// order now; of one that does not, something may be left all the same.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(super) async fn load(
+    broker: &dyn Broker,
+    lane: &str,
+    ordered: bool,
+    lives: &[Position],
+) -> Result<Backlog, BrokerError> {
     let cells = broker.cells(STOPS).await?;
-    let known = cells.get(lane).await?;
-    if !ordered && known.is_none() {
-        return Ok(Backlog::default());
+    if ordered {
+        cells.write(CellWrite::put(lane, "1")).await?;
     }
-    let before = known.as_ref().and_then(fence::life_in);
-    let life = fence::begin(broker, lane, known.as_ref()).await?;
-    let lives: Vec<Position> = before.into_iter().chain([life]).collect();
-    let records = records(broker, lane, &lives).await?;
+    let records = records(broker, lane, lives).await?;
     if !ordered && records.is_empty() {
         cells.write(CellWrite::delete(lane)).await?;
     }
@@ -280,7 +288,6 @@ pub(super) async fn load(broker: &dyn Broker, lane: &str, ordered: bool) -> Resu
         Some((id, serde_json::from_slice(&cell.value).ok()?))
     };
     Ok(Backlog {
-        life,
         records,
         stops: stops.into_iter().filter_map(read).collect(),
     })
@@ -351,7 +358,11 @@ mod tests {
     use stadtbus_broker_memory::{MemoryBroker, Options};
 
     use super::*;
-    use crate::{Limits, lanes::testing, log::own_log_specs};
+    use crate::{
+        Limits,
+        lanes::{cursor::Marks, ledger::Ledger, testing},
+        log::own_log_specs,
+    };
 
     #[tokio::test]
     async fn what_was_parked_goes_with_its_subscription_and_no_other() {
@@ -362,18 +373,18 @@ mod tests {
         let log = LogName::new(PARKED_LOG).unwrap();
         let key = Key::new(testing::log(), "urn:a", "k");
         for lane in ["amt.amt-weg", "amt.amt-weg-2"] {
-            let life = load(&broker, lane, true).await.unwrap().life;
+            load(&broker, lane, true, &[]).await.unwrap();
             for position in 1..=3 {
-                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"), life);
+                let parked = entry(lane, &key, &testing::logged(position, "urn:a", "k"), 1);
                 broker.append(&log, parked).await.unwrap();
             }
             let stop = Stop::new(1, 7);
             write_stop(&broker, lane, &key, Some(&stop)).await.unwrap();
         }
         forget(&broker, "amt.amt-weg").await.unwrap();
-        let gone = load(&broker, "amt.amt-weg", true).await.unwrap();
+        let gone = load(&broker, "amt.amt-weg", true, &[]).await.unwrap();
         assert_eq!((gone.records.len(), gone.stops.len()), (0, 0));
-        let other = load(&broker, "amt.amt-weg-2", true).await.unwrap();
+        let other = load(&broker, "amt.amt-weg-2", true, &[]).await.unwrap();
         assert_eq!((other.records.len(), other.stops.len()), (3, 1));
     }
 
@@ -390,22 +401,37 @@ mod tests {
             let (broker, log) = (&broker, &log);
             async move { broker.append(log, parked).await.unwrap().position }
         };
-        let one = load(&broker, lane, true).await.unwrap().life;
+        let ledger = Ledger::open(Arc::new(broker.clone())).await.unwrap();
+        let (mut lives, mut revision) = (Vec::new(), None);
+        let mut begin = async || {
+            let life = mark(&broker, lane).await.unwrap();
+            let marks = Marks {
+                parking: Some(life),
+                ..Marks::default()
+            };
+            revision = Some(ledger.begin(lane, &marks, revision).await.unwrap());
+            lives.push(life);
+            let last_two = lives.iter().rev().take(2).copied().collect::<Vec<_>>();
+            (life, load(&broker, lane, true, &last_two).await.unwrap())
+        };
+        let (one, _) = begin().await;
         let before = write(1, one).await;
-        let two = load(&broker, lane, true).await.unwrap();
-        assert_eq!(two.records.len(), 1, "it was written in time");
+        let (two, found) = begin().await;
+        assert_eq!(found.records.len(), 1, "it was written in time");
         let after = write(2, one).await;
-        let own = write(2, two.life).await;
+        let own = write(2, two).await;
         assert_ne!(after, own, "a later life's record is no repeat");
         let mut late = Vec::new();
-        for (life, record) in [(one, before), (one, after), (two.life, own)] {
+        for (life, record) in [(one, before), (one, after), (two, own)] {
             late.push(came_too_late(&broker, lane, life, record).await.unwrap());
         }
         assert_eq!(late, [false, true, false]);
         // Its writer died before it could remove it.
-        let three = load(&broker, lane, true).await.unwrap();
-        let records: Vec<_> = three.records.iter().map(|(_, _, record)| *record).collect();
+        let (_, found) = begin().await;
+        let records: Vec<_> = found.records.iter().map(|(_, _, record)| *record).collect();
         assert_eq!(records, [before, own]);
         assert!(broker.get(&log, after).await.unwrap().is_none());
+        let gone = came_too_late(&broker, "amt.amt-weg", one, before).await;
+        assert!(gone.unwrap());
     }
 }

@@ -12,7 +12,9 @@ use super::{
     Feed, Lanes, Routing, Working, balance,
     cursor::{Mark, Marks},
     lane::{Lane, Pause},
-    lease, parked, pauses,
+    lease,
+    parked::{self, Backlog},
+    pauses,
     replay::Replay,
     runner::Runner,
     starts,
@@ -108,7 +110,7 @@ impl Lanes {
     }
 
     async fn prepare(&self, city: &LiveCity, order: &Arc<Order>) -> Result<Arc<Lane>, BrokerError> {
-        let (mut marks, revision) = self.ledger.marks(&order.key()).await?;
+        let (mut marks, mut revision) = self.ledger.marks(&order.key()).await?;
         if let Some(replay) = self.replays.get(&order.key()) {
             return self.prepare_replay(order, &replay, marks, revision).await;
         }
@@ -138,11 +140,29 @@ impl Lanes {
             }
         }
         balance::settle_change(&*self.broker, order, &logs, &mut marks).await?;
-        let ordered = order.subscription().order.is_some();
-        let backlog = parked::load(&*self.broker, &order.key(), ordered).await?;
+        let backlog = self.begin_parking(order, &mut marks, &mut revision).await?;
         let lane = Lane::new(Arc::clone(order), &logs, marks, revision, paused, &self.limits);
         lane.restore(backlog);
         Ok(Arc::new(lane))
+    }
+
+    /// Begins the life of a lane in the log of parked events, and says what stands there. Its cursors are written with it: a
+    /// process that works for the subscription still loses it by that, and one that was held up in here does not get it.
+    async fn begin_parking(
+        &self,
+        order: &Order,
+        marks: &mut Marks,
+        revision: &mut Option<u64>,
+    ) -> Result<Backlog, BrokerError> {
+        let (key, ordered) = (order.key(), order.subscription().order.is_some());
+        if !ordered && !parked::is_known(&*self.broker, &key).await? {
+            return Ok(Backlog::default());
+        }
+        let life = parked::mark(&*self.broker, &key).await?;
+        let before = marks.parking.replace(life);
+        *revision = Some(self.ledger.begin(&key, marks, *revision).await?);
+        let lives: Vec<_> = before.into_iter().chain([life]).collect();
+        parked::load(&*self.broker, &key, ordered, &lives).await
     }
 
     /// What its subscription was given a moment ago is written down first, for a replay of what is missing.

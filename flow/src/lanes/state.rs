@@ -57,7 +57,7 @@ pub(super) struct State {
     /// Events that were fetched from the log of parked events.
     pub(super) fetched: usize,
     /// The life of the lane in that log.
-    pub(super) parking_life: Position,
+    pub(super) parking: Option<Position>,
     /// Records there whose events are settled.
     pub(super) park_done: Vec<Position>,
     /// Nothing is moved there or fetched before: the broker refused.
@@ -99,7 +99,7 @@ impl State {
             keys: Keys::with_share(key_share),
             ready_at_once: false,
             fetched: 0,
-            parking_life: 0,
+            parking: None,
             park_done: Vec::new(),
             keep_after: None,
             bytes: 0,

@@ -99,7 +99,7 @@ pub(crate) fn offer(lane: &Lane, logged: &Arc<Logged>) {
 /// The lane with what was parked of it before.
 pub(crate) async fn lane_of(broker: &dyn stadtbus_broker::Broker, lane: Lane) -> Lane {
     let ordered = lane.order.subscription().order.is_some();
-    let backlog = super::parked::load(broker, &lane.order.key(), ordered)
+    let backlog = super::parked::load(broker, &lane.order.key(), ordered, &[])
         .await
         .unwrap();
     lane.restore(backlog);
