@@ -1,5 +1,5 @@
-//! Turns the folder `docs/errors` into a table of pages, and the plugin SDKs into a table of files, both of which are
-//! compiled into the binary.
+//! Turns the folder `docs/errors` into a table of pages, and the plugin SDKs into a table of files, which are
+//! compiled into the binary with the component of the plugin `map`.
 //!
 //! The pages are the only place where a code is explained; a table written by hand would fall behind
 //! them. The table is sorted by code, so that the program can search it by halving.
@@ -16,7 +16,21 @@ fn main() -> io::Result<()> {
         out.join("pages.rs"),
         pages(&root.join("../docs/errors").canonicalize()?)?,
     )?;
-    fs::write(out.join("sdk.rs"), sdk(&root.join("../plugins").canonicalize()?)?)
+    let plugins = root.join("../plugins").canonicalize()?;
+    fs::write(out.join("sdk.rs"), sdk(&plugins)?)?;
+    fs::write(out.join("map.rs"), map(&plugins))
+}
+
+/// The component of the plugin `map`, if it was built before (`cargo xtask setup` does).
+fn map(plugins: &Path) -> String {
+    // A path that is not there yet would have everything built again each time; its folder is there.
+    println!("cargo::rerun-if-changed={}", plugins.join("map").display());
+    let component = plugins.join("map/build/map.wasm");
+    if component.is_file() {
+        format!("Some(include_bytes!({:?}))", component.display().to_string())
+    } else {
+        "None".to_owned()
+    }
 }
 
 /// What `stadtbus plugin new` writes: the templates, the SDK and the interface it is made from.
@@ -31,6 +45,7 @@ fn sdk(plugins: &Path) -> io::Result<String> {
     }
     for folder in [
         "wit",
+        "map/template",
         "sdk/template",
         "sdk/rust/src",
         "sdk/rust/template",

@@ -9,10 +9,14 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use stadtbus_contracts::City;
+use stadtbus_contracts::{City, Finding, PluginName, PluginUse, Text};
+use stadtbus_flow::transform::tables;
+use stadtbus_plugin_host::{ConfigFault, Manifest};
 use std::path::{Path, PathBuf};
 
 use crate::client::Client;
+use crate::commands::plugin::host_failure;
+use crate::plugin_test::sandbox;
 
 /// A city folder, read and found free of errors.
 #[derive(Debug)]
@@ -53,6 +57,77 @@ pub(crate) fn load(shell: &Shell, folder: &Path) -> Result<Folder, Failure> {
             .hint(t("stadtbus plugin build ORDNER", "stadtbus plugin build FOLDER"))
     })?;
     Ok(Folder { city, components })
+}
+
+/// What the folder's plugins say is wrong with the configurations they are given. Those that are not built, and folders
+/// with errors of their own, are not asked.
+pub(crate) fn configurations(folder: &Path) -> Result<Vec<Finding>, Failure> {
+    let Ok(city) = stadtbus_contracts::load(folder, &variable) else {
+        return Ok(Vec::new());
+    };
+    let Ok(components) = stadtbus_contracts::components(folder, &city) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for plugin in &city.plugins {
+        let Some(component) = components.get(&plugin.digest) else {
+            continue;
+        };
+        let manifest = Manifest::parse(&plugin.manifest).map_err(|error| host_failure(&error))?;
+        let report =
+            stadtbus_plugin_host::check(component, &manifest).map_err(|error| host_failure(&error))?;
+        if !report.checks_configuration() {
+            continue;
+        }
+        let deployed = sandbox::deploy(&manifest, component).map_err(|error| host_failure(&error))?;
+        for (object, at, used) in uses(&city, &plugin.full_name()) {
+            let config = used.config.to_string();
+            let named = used.tables.iter();
+            let named = named.filter_map(|(inside, ours)| Some((inside.as_str(), city.tables.get(ours)?)));
+            let faults = deployed
+                .check_config(config.as_bytes(), &tables(named))
+                .map_err(|failure| {
+                    Failure::new(
+                        failure.code,
+                        Exit::Failed,
+                        format!("{object}: {}", failure.detail),
+                    )
+                })?;
+            found.extend(
+                faults
+                    .iter()
+                    .map(|fault| refused(folder, (&object, &at), &used.name, fault)),
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// Where a plugin is used: object, pointer to its configuration, and the use.
+fn uses<'c>(city: &'c City, name: &PluginName) -> Vec<(String, String, &'c PluginUse)> {
+    let subscriptions = city.standing_orders().filter_map(|one| {
+        let used = one.plugin.as_ref()?;
+        Some((
+            format!("subscription {}", one.subscription),
+            "/plugin/config".to_owned(),
+            used,
+        ))
+    });
+    let routes = city.routes.values();
+    let routes = routes.map(|one| (format!("route {}", one.route), "/config".to_owned(), &one.plugin));
+    subscriptions
+        .chain(routes)
+        .filter(|(_, _, used)| used.name == *name)
+        .collect()
+}
+
+fn refused(folder: &Path, (object, at): (&str, &str), plugin: &PluginName, fault: &ConfigFault) -> Finding {
+    let detail = Text::new(
+        format!("Das Plugin {plugin} lehnt die Einstellung ab: {fault}"),
+        format!("the plugin {plugin} refuses the configuration: {fault}"),
+    );
+    let pointer = format!("{at}{}", fault.at);
+    stadtbus_contracts::finding_in(folder, &variable, (object, &pointer), "SB-4010", detail)
 }
 
 /// Where a city folder keeps its plugins.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 mod case;
 mod expect;
-mod sandbox;
+pub(crate) mod sandbox;
 #[cfg(test)]
 mod tests;
 

@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::nats;
 use crate::shell::{Done, Shell};
 
+/// The plugin that is everybody's.
+pub(crate) const MAP: &str = "plugins/map";
+
 pub(crate) fn run(shell: &Shell) -> Done {
     let broker = nats::provide(shell)?;
     eprintln!("nats-server: {}", shell.short(&broker));
     wasm_target(shell);
+    mapping(shell)?;
     build(shell)?;
     plugins(shell)
 }
@@ -19,6 +23,19 @@ pub(crate) fn build(shell: &Shell) -> Done {
     shell.run(
         "cargo",
         &["build", "--release", "--workspace", "--exclude", "xtask"],
+    )
+}
+
+/// The plugin `map` goes into the bus's own binary, so it is there before; a binary that is built without is whole but for
+/// this. What builds plugins is built with the features of the whole workspace, for the same reason as in [`build`].
+fn mapping(shell: &Shell) -> Done {
+    let builder = ["--workspace", "--exclude", "xtask", "--example", "build"];
+    shell.run("cargo", &[&["build", "--release"], &builder[..]].concat())?;
+    let (map, guests) = (shell.root.join(MAP), shell.target.join("guests"));
+    let folders = [map.to_string_lossy(), guests.to_string_lossy()];
+    shell.run(
+        shell.target.join("release/examples/build"),
+        &folders.each_ref().map(AsRef::as_ref),
     )
 }
 
@@ -62,6 +79,7 @@ fn with_manifest(shell: &Shell, parent: &str) -> Done<Vec<PathBuf>> {
     let dirs = folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?;
     Ok(dirs
         .into_iter()
+        .chain([shell.root.join("plugins/map")])
         .filter(|dir| dir.join("plugin.yaml").is_file())
         .collect())
 }

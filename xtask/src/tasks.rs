@@ -1,5 +1,7 @@
 //! The tasks that run something after [`setup`].
 
+use std::path::Path;
+
 use crate::setup;
 use crate::shell::{Done, Shell};
 
@@ -54,10 +56,20 @@ pub(crate) fn test(shell: &Shell, args: &[String]) -> Done {
     for dir in &ready {
         setup::build_plugin(shell, dir)?;
     }
-    for dir in setup::city_plugins(shell)?.iter().chain(&ready) {
+    let map = shell.root.join(setup::MAP);
+    for dir in setup::city_plugins(shell)?.iter().chain(&ready).chain([&map]) {
         shell.run_in(dir, &stadtbus, &["plugin", "test", "."])?;
+        shell.run_in(dir, &stadtbus, &["plugin", "check", "."])?;
     }
+    mapping_tests(shell, &map)?;
     workspace_tests(shell, args)
+}
+
+/// The unit tests of the plugin `map`: where a fault in an expression is found takes more cases than a component can show.
+fn mapping_tests(shell: &Shell, map: &Path) -> Done {
+    let guests = shell.target.join("guests").to_string_lossy().into_owned();
+    let test = ["test", "--quiet", "--release", "--target-dir", &guests];
+    shell.run_in(map, "cargo", &test)
 }
 
 /// nextest where it is installed, for its time limit per test; the same tests by cargo where it is not.

@@ -3,6 +3,7 @@
 
 use crate::city;
 use crate::commands::send::text;
+use crate::findings;
 use crate::grammar::example;
 use crate::say;
 use crate::session::{Scope, Session, wait};
@@ -28,6 +29,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
     let shell = &session.shell;
     let folder = city::load(shell, &args.folder)?;
+    // The bus would say the same, but one thing at a time and without the file.
+    let refused = city::configurations(&args.folder)?;
+    if !refused.is_empty() {
+        return Err(findings::failure(shell, &args.folder, &refused));
+    }
     let client = session.client(Scope::Operate)?;
     wait(async {
         let plan = folder.plan(&client).await?;

@@ -25,7 +25,8 @@ pub(crate) struct Args {
 /// Checks the folder.
 pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
     let shell = &session.shell;
-    let found = stadtbus_contracts::lint(&args.folder, &city::variable);
+    let mut found = stadtbus_contracts::lint(&args.folder, &city::variable);
+    found.extend(city::configurations(&args.folder)?);
     shell.show(&json!({"folder": args.folder, "findings": found}), || {
         found
             .iter()

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stadtbus_event::{Event, json};
+use stadtbus_flow::transform::tables as tables_of;
 use stadtbus_plugin_host::{Call, Input, Tables};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -141,7 +142,7 @@ impl Given {
         for (name, table) in &test.tables {
             tables.push((name.as_str(), inline_or_file(table, folder)?));
         }
-        let tables = Tables::new(tables.iter().map(|(name, table)| (*name, table)));
+        let tables = tables_of(tables.iter().map(|(name, table)| (*name, table)));
         let mut given = Self {
             event: None,
             content_type: String::new(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Checks, compiles and links one plugin.
-pub(super) fn deploy(manifest: &Manifest, component: &[u8]) -> Result<Arc<Plugin>, PluginError> {
+pub(crate) fn deploy(manifest: &Manifest, component: &[u8]) -> Result<Arc<Plugin>, PluginError> {
     let config = HostConfig {
         // Tests run one after another.
         instances_max: 2,

@@ -7,10 +7,12 @@
 //! also answer them bring overlays, geodesics and random numbers along, more than twenty crates. One of them is the witness
 //! in the tests.
 
+mod areas;
 mod circle;
 mod plane;
 mod read;
 
+pub use areas::Areas;
 pub use circle::Circle;
 pub(crate) use circle::METRES_MAX;
 pub use plane::Envelope;

@@ -71,9 +71,9 @@ pub use filter::{
     Attributes, Comparison, DataFilter, FILTER_DEPTH_MAX, Field, Filter, NumberKey, Order, Pointer, Scalar,
 };
 pub use finding::{Finding, Findings, Severity, Text, nearest};
-pub use geo::{Area, Circle, Envelope, GEOMETRY_POSITIONS_MAX, Geometry};
+pub use geo::{Area, Areas, Circle, Envelope, GEOMETRY_POSITIONS_MAX, Geometry};
 pub use in_order::{InOrder, KEY_BYTES_MAX, KeyPath, OnFailure};
-pub use load::{components, lint, load, load_documents};
+pub use load::{components, finding_in, lint, load, load_documents};
 pub use partner::{Contact, Partner, PartnerKind, Permission, System, covers};
 pub use payload::NO_PAYLOAD;
 pub use plugin::{PluginName, PluginRef, PluginUse, Role};

@@ -2,6 +2,7 @@
 
 mod files;
 mod head;
+mod place;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -18,6 +19,7 @@ use crate::reader::Reader;
 use crate::yaml::{self, Node};
 use crate::{agreement, partner, plugin, route, subscription};
 use files::Files;
+pub use place::finding_in;
 
 /// A component larger than this is not read. The plugin host has its own, lower limit.
 const COMPONENT_BYTES_MAX: u64 = 64 << 20;
@@ -106,6 +108,18 @@ pub(crate) fn read(
     env: &dyn Fn(&str) -> Option<String>,
     now: SystemTime,
 ) -> (Option<City>, Findings) {
+    let (city, mut loader) = gather(folder, env);
+    // What refers to what is only worth saying when everything could be read: otherwise one typing
+    // error in a partner's file would be followed by twenty sentences that the partner is unknown.
+    let complete = !loader.unread;
+    if complete {
+        loader.findings.extend(check::check(&city, &loader.places, now));
+    }
+    (complete.then_some(city), Findings::sorted(loader.findings))
+}
+
+/// Reads all documents; whether they fit together is not asked.
+fn gather(folder: &Path, env: &dyn Fn(&str) -> Option<String>) -> (City, Loader) {
     let files = Files::new(folder);
     let head = head::read(&files);
     let mut loader = Loader {
@@ -127,13 +141,7 @@ pub(crate) fn read(
     if let Some(folder) = head.plugins {
         loader.plugins(&mut city, &folder);
     }
-    // What refers to what is only worth saying when everything could be read: otherwise one typing
-    // error in a partner's file would be followed by twenty sentences that the partner is unknown.
-    let complete = !loader.unread;
-    if complete {
-        loader.findings.extend(check::check(&city, &loader.places, now));
-    }
-    (complete.then_some(city), Findings::sorted(loader.findings))
+    (city, loader)
 }
 
 struct Loader {

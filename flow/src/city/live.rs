@@ -4,15 +4,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use stadtbus_broker::{BrokerError, LogName};
-use stadtbus_contracts::{PluginRef, PluginUse, Registry, Route};
+use stadtbus_contracts::{City, PluginRef, PluginUse, Registry, Route};
 use stadtbus_event::PartnerId;
-use stadtbus_plugin_host::{Plugin, Tables};
+use stadtbus_plugin_host::Plugin;
 
 use super::{Cities, Order};
 use crate::{
     Refusal,
     log::log_of,
-    transform::{STATE, StateStore, Transform},
+    transform::{STATE, StateStore, Transform, TransformError, tables},
 };
 
 /// A route with its decode plugin in place.
@@ -102,6 +102,26 @@ impl LiveCity {
         self.plugins.get(&name).filter(|_| same).cloned()
     }
 
+    /// The plugin of a subscription, as it stands there.
+    fn placed(&self, subscription: &str) -> Option<Placed<'_>> {
+        let city = self.registry.city();
+        Some(Placed {
+            city,
+            used: city.subscription(subscription)?.plugin.as_ref()?,
+            transform: self.order(subscription)?.transform.as_ref()?,
+        })
+    }
+
+    /// The plugin of a route, as it stands there.
+    fn placed_in(&self, route: &str) -> Option<Placed<'_>> {
+        let live = self.routes.get(route)?;
+        Some(Placed {
+            city: self.registry.city(),
+            used: &live.route.plugin,
+            transform: &live.transform,
+        })
+    }
+
     /// A route by its name.
     #[must_use]
     pub fn route(&self, name: &str) -> Option<&LiveRoute> {
@@ -164,6 +184,35 @@ impl LiveCity {
     }
 }
 
+/// Where a plugin is put to use.
+struct Place<'l> {
+    /// For people.
+    name: String,
+    /// JSON pointer to the use, in the document or the order that somebody sent.
+    pointer: String,
+    /// What stands there in the city in force.
+    before: Option<Placed<'l>>,
+}
+
+/// A use of a plugin in the city in force.
+struct Placed<'l> {
+    city: &'l City,
+    used: &'l PluginUse,
+    transform: &'l Transform,
+}
+
+impl Place<'_> {
+    /// What stands here already, where it would become the same: a city changes with each order, and most of it stays.
+    fn unchanged(&self, registry: &Registry, plugin: &Arc<Plugin>, used: &PluginUse) -> Option<Transform> {
+        let before = self.before.as_ref()?;
+        let same = before.used == used
+            && before.transform.is_of(plugin)
+            && (used.tables.values())
+                .all(|name| before.city.tables.get(name) == registry.city().tables.get(name));
+        same.then(|| before.transform.clone())
+    }
+}
+
 /// Deployed plugins by `partner/name`.
 pub(super) type Plugins = HashMap<String, Arc<Plugin>>;
 
@@ -176,18 +225,23 @@ impl Cities {
         plugins: Plugins,
     ) -> Result<LiveCity, Refusal> {
         let registry = Arc::new(registry);
+        let live = self.live.load_full();
         let mut orders = Vec::new();
         for subscription in registry.subscriptions() {
+            let id = &subscription.subscription;
             let transform = match &subscription.plugin {
-                Some(used) => Some(
-                    self.place(
-                        &registry,
-                        &plugins,
-                        used,
-                        &format!("{}.{}", subscription.partner, subscription.subscription),
-                    )
-                    .await?,
-                ),
+                Some(used) => {
+                    let place = Place {
+                        name: format!("{}.{id}", subscription.partner),
+                        pointer: if registry.city().ordered.contains_key(id) {
+                            "/config/plugin".to_owned()
+                        } else {
+                            format!("/city/subscriptions/{id}/plugin")
+                        },
+                        before: live.as_ref().and_then(|live| live.placed(id.as_str())),
+                    };
+                    Some(self.place(&registry, &plugins, used, &place).await?)
+                }
                 None => None,
             };
             let order = Order::new(
@@ -200,7 +254,11 @@ impl Cities {
         }
         let mut routes = HashMap::new();
         for route in registry.city().routes.values() {
-            let place = format!("{}.{}", route.partner, route.route);
+            let place = Place {
+                name: format!("{}.{}", route.partner, route.route),
+                pointer: format!("/city/routes/{}/plugin", route.route),
+                before: live.as_ref().and_then(|live| live.placed_in(&route.route)),
+            };
             let transform = self.place(&registry, &plugins, &route.plugin, &place).await?;
             routes.insert(
                 route.route.clone(),
@@ -224,39 +282,58 @@ impl Cities {
         registry: &Registry,
         plugins: &Plugins,
         used: &PluginUse,
-        place: &str,
+        place: &Place<'_>,
     ) -> Result<Transform, Refusal> {
         let name = used.name.to_string();
         let plugin = plugins.get(&name).ok_or_else(|| {
             Refusal::new(
                 "SB-4009",
-                format!("{place} uses the plugin {name}, which the city does not have."),
+                format!(
+                    "{} uses the plugin {name}, which the city does not have.",
+                    place.name
+                ),
             )
         })?;
+        if let Some(same) = place.unchanged(registry, plugin, used) {
+            return Ok(same);
+        }
         let config =
             serde_json::to_vec(&used.config).map_err(|error| Refusal::new("SB-5005", error.to_string()))?;
-        let mut tables = Vec::new();
+        let config = Bytes::from(config);
+        let mut named = Vec::new();
         for (inside, outside) in &used.tables {
             let table = registry.city().tables.get(outside).ok_or_else(|| {
                 Refusal::new(
                     "SB-5006",
-                    format!("{place} uses the table {outside}, which the city does not have."),
+                    format!(
+                        "{} uses the table {outside}, which the city does not have.",
+                        place.name
+                    ),
                 )
             })?;
-            tables.push((inside.as_str(), table));
+            named.push((inside.as_str(), table));
+        }
+        let tables = tables(named);
+        let faults = self.pool.check_config(plugin, &config, &tables).await;
+        if let Some(fault) = faults.map_err(TransformError::from)?.first() {
+            let detail = format!(
+                "{}: the plugin {name} refuses its configuration: {fault}",
+                place.name
+            );
+            return Err(Refusal::new("SB-4010", detail).at(format!("{}/config{}", place.pointer, fault.at)));
         }
         let state = match &plugin.manifest().state {
             None => None,
             Some(state) => {
                 let ttl = std::time::Duration::from_secs(state.ttl_s);
-                Some(StateStore::new(self.broker.cells(STATE).await?, place, ttl))
+                Some(StateStore::new(self.broker.cells(STATE).await?, &place.name, ttl))
             }
         };
         Ok(Transform::new(
             Arc::clone(plugin),
             Arc::clone(&self.pool),
-            Bytes::from(config),
-            Tables::new(tables),
+            config,
+            tables,
             state,
         ))
     }

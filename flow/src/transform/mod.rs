@@ -10,6 +10,7 @@
 
 pub mod identity;
 mod state;
+mod tables;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use stadtbus_plugin_host::{
     Answer, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Tables, Verdict,
 };
 pub use state::{Held, STATE, StateStore, event_input};
+pub use tables::tables;
 
 /// Why an event could not be transformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +133,11 @@ impl Transform {
             manifest.version,
             self.plugin.digest()
         )
+    }
+
+    /// Whether it is this very plugin.
+    pub(crate) fn is_of(&self, plugin: &Arc<Plugin>) -> bool {
+        Arc::ptr_eq(&self.plugin, plugin)
     }
 
     /// The key under which the plugin keeps state for this input, if it keeps any.

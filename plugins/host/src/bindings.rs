@@ -21,7 +21,7 @@ pub(crate) mod transformer {
         path: "../wit",
         world: "transformer",
         imports: { default: trappable },
-        with: { "stadtbus:plugin@1.0.0": crate::bindings::decoder::stadtbus::plugin },
+        with: { "stadtbus:plugin@1.1.0": crate::bindings::decoder::stadtbus::plugin },
     });
 }
 
@@ -30,8 +30,13 @@ pub(crate) mod encoder {
         path: "../wit",
         world: "encoder",
         imports: { default: trappable },
-        with: { "stadtbus:plugin@1.0.0": crate::bindings::decoder::stadtbus::plugin },
+        with: { "stadtbus:plugin@1.1.0": crate::bindings::decoder::stadtbus::plugin },
     });
+}
+
+/// What a component says of its configuration, if it exports that.
+pub(crate) mod configured {
+    wasmtime::component::bindgen!({ path: "../wit", world: "configured" });
 }
 
 pub(crate) mod scripting {
@@ -39,6 +44,6 @@ pub(crate) mod scripting {
         path: "../wit",
         world: "bytes",
         imports: { default: trappable },
-        with: { "stadtbus:plugin@1.0.0": crate::bindings::decoder::stadtbus::plugin },
+        with: { "stadtbus:plugin@1.1.0": crate::bindings::decoder::stadtbus::plugin },
     });
 }

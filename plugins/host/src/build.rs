@@ -134,7 +134,7 @@ pub fn component_of(module: &[u8]) -> Result<Vec<u8>, PluginError> {
         .and_then(|mut encoder| encoder.encode())
         .map_err(|error| {
             PluginError::new("SB-4001", format!("no component can be made of the module: {}", shown_to(&format!("{error:#}"), 400)))
-                .hint("the crate must use stadtbus_plugin::export!, or bindings of another generator for stadtbus:plugin@1.0.0")
+                .hint("the crate must use stadtbus_plugin::export!, or bindings of another generator for stadtbus:plugin, version 1")
         })
 }
 

@@ -77,6 +77,30 @@ pub struct Reason {
     pub text: String,
 }
 
+/// One thing that a plugin says is wrong with a configuration: written by the plugin, made fit for display by the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigFault {
+    /// Where in the configuration, a JSON Pointer.
+    pub at: String,
+    /// The line in the text that stands there, from 1; 0 where it is no text.
+    pub line: u32,
+    /// The column in that line, from 1.
+    pub column: u32,
+    /// Short and stable.
+    pub code: String,
+    /// One sentence.
+    pub text: String,
+}
+
+impl std::fmt::Display for ConfigFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line > 0 {
+            write!(f, "line {}, column {}: ", self.line, self.column)?;
+        }
+        write!(f, "{} ({})", self.text, self.code)
+    }
+}
+
 /// An event to be published. `id`, `source` and `causationid` are set by whoever publishes it; type and attributes
 /// have been checked, so it makes a sound event.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

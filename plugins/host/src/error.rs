@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::call::Cost;
 
 /// Longest piece of foreign text in a message, in characters.
-const SHOWN_CHARS_MAX: usize = 300;
+pub(crate) const SHOWN_CHARS_MAX: usize = 300;
 
 /// A plugin is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -53,7 +53,7 @@ mod tables;
 mod verdict;
 mod warm;
 
-pub use call::{Answer, Call, Cost, Draft, Input, LogLine, Reason, StateChange, Verdict};
+pub use call::{Answer, Call, ConfigFault, Cost, Draft, Input, LogLine, Reason, StateChange, Verdict};
 pub use compile::{CompilerCommand, compile_child};
 pub use error::{Failure, PluginError};
 pub use host::{Host, HostConfig};
@@ -62,4 +62,4 @@ pub use owned::{OwnedCall, OwnedInput};
 pub use plugin::Plugin;
 pub use pool::Pool;
 pub use shape::{Counts, Report, check};
-pub use tables::Tables;
+pub use tables::{Lookup, Table, Tables};

@@ -79,6 +79,8 @@ pub const LOG_LINE_BYTES_MAX: usize = 1_024;
 pub const STATE_KEY_BYTES_MAX: usize = 512;
 /// Characters of the text of a reason.
 pub const REASON_TEXT_CHARS_MAX: usize = 500;
+/// Faults of one configuration that are told.
+pub const CONFIG_FAULTS_MAX: usize = 16;
 /// Frames of a backtrace.
 pub const BACKTRACE_FRAMES_MAX: usize = 16;
 

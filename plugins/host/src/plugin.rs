@@ -9,12 +9,12 @@ use stadtbus_event::Event;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Engine, Store};
 
-use crate::bindings::{decoder, encoder, log, lookup, scripting, transformer, types};
-use crate::call::{Answer, Call, Cost, Draft, Input, Reason, StateChange, Verdict};
+use crate::bindings::{configured, decoder, encoder, log, lookup, scripting, transformer, types};
+use crate::call::{Answer, Call, ConfigFault, Cost, Draft, Input, Reason, StateChange, Verdict};
 use crate::engine::{Ticker, mib};
-use crate::error::{Failure, PluginError, shown};
+use crate::error::{Failure, PluginError, SHOWN_CHARS_MAX, shown, shown_to};
 use crate::guest::Guest;
-use crate::limits::{TICK_MS, hostcall_fuel};
+use crate::limits::{CONFIG_FAULTS_MAX, REASON_TEXT_CHARS_MAX, TICK_MS, hostcall_fuel};
 use crate::manifest::{Instances, Manifest, Role, World};
 use crate::tables::Tables;
 use crate::warm::{Room, Shelf};
@@ -29,6 +29,8 @@ pub struct Plugin {
     pub(crate) entry: Entry,
     /// Where instances wait for their next call, if they are warm.
     shelf: Option<Arc<Shelf>>,
+    /// How it checks configurations, if it does.
+    configured: Option<configured::ConfiguredPre<Guest>>,
 }
 
 /// What all plugins of a host share.
@@ -63,7 +65,7 @@ impl Plugin {
         sandbox: &Sandbox,
         component: &Component,
     ) -> Result<Self, PluginError> {
-        let entry = entry(manifest, &sandbox.engine, component).map_err(|error| {
+        let (entry, configured) = entry(manifest, &sandbox.engine, component).map_err(|error| {
             PluginError::new(
                 "SB-4003",
                 format!(
@@ -71,7 +73,7 @@ impl Plugin {
                     shown(&format!("{error:#}"))
                 ),
             )
-            .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin@1.0.0")
+            .hint("check `role` and `world` in the manifest, and build against stadtbus:plugin, version 1")
         })?;
         let Sandbox { engine, ticker, room } = sandbox.clone();
         let shelf = (manifest.instances == Instances::Warm).then(|| room.shelf());
@@ -82,6 +84,7 @@ impl Plugin {
             ticker,
             entry,
             shelf,
+            configured,
         })
     }
 
@@ -180,6 +183,34 @@ impl Plugin {
         }
     }
 
+    /// What the plugin says is wrong with a configuration (JSON text), the worst [`CONFIG_FAULTS_MAX`]; nothing where it is
+    /// good, or where the plugin does not look at it before a call. It blocks as [`Plugin::run`] does.
+    ///
+    /// # Errors
+    /// SB-41xx if the plugin exceeds a limit or fails while it looks.
+    pub fn check_config(&self, config: &[u8], tables: &Tables) -> Result<Vec<ConfigFault>, Failure> {
+        let Some(configured) = &self.configured else {
+            return Ok(Vec::new());
+        };
+        let explain = |error: wasmtime::Error| failure::explain(&error, &self.manifest.limits);
+        let mut store = self.store(tables);
+        let _running = self.ticker.enter();
+        let guest = configured.instantiate(&mut store).map_err(explain)?;
+        let found = guest.stadtbus_plugin_configuration();
+        let found = found.call_check(&mut store, config).map_err(explain)?;
+        Ok(found
+            .into_iter()
+            .take(CONFIG_FAULTS_MAX)
+            .map(|fault| ConfigFault {
+                at: shown_to(&fault.at, SHOWN_CHARS_MAX),
+                line: fault.line,
+                column: fault.column,
+                code: shown_to(&fault.code, 64),
+                text: shown_to(&fault.text, REASON_TEXT_CHARS_MAX),
+            })
+            .collect())
+    }
+
     fn enter(&self, store: &mut Store<Guest>, call: &Call<'_>) -> Result<(Verdict, StateChange), Failure> {
         let explain = |error: wasmtime::Error| failure::explain(&error, &self.manifest.limits);
         match (&self.entry, call.input) {
@@ -240,17 +271,26 @@ pub(crate) fn fits(role: Role, input: Input<'_>) -> bool {
     )
 }
 
-fn entry(manifest: &Manifest, engine: &Engine, component: &Component) -> wasmtime::Result<Entry> {
+/// How a linked component checks configurations, if it does.
+type Configured = Option<configured::ConfiguredPre<Guest>>;
+
+fn entry(
+    manifest: &Manifest,
+    engine: &Engine,
+    component: &Component,
+) -> wasmtime::Result<(Entry, Configured)> {
     let mut linker: Linker<Guest> = Linker::new(engine);
     log::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     lookup::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
     let pre = linker.instantiate_pre(component)?;
-    Ok(match (manifest.world, manifest.role) {
+    let configured = configured::ConfiguredPre::new(pre.clone()).ok();
+    let entry = match (manifest.world, manifest.role) {
         (World::Bytes, _) => Entry::Bytes(scripting::BytesPre::new(pre)?),
         (World::Records, Role::Decode) => Entry::Decode(decoder::DecoderPre::new(pre)?),
         (World::Records, Role::Transform) => Entry::Transform(transformer::TransformerPre::new(pre)?),
         (World::Records, Role::Encode) => Entry::Encode(encoder::EncoderPre::new(pre)?),
-    })
+    };
+    Ok((entry, configured))
 }
 
 fn context(call: &Call<'_>) -> types::Context {

@@ -18,13 +18,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use bytes::Bytes;
 use stadtbus_event::PartnerId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::call::Answer;
+use crate::call::{Answer, ConfigFault};
 use crate::error::{Failure, PluginError};
 use crate::owned::OwnedCall;
 use crate::plugin::Plugin;
+use crate::tables::Tables;
 
 /// Longest a thread stays with one partner while others wait, in microseconds (one call is never interrupted for it).
 const SLICE_US: u64 = 2_000;
@@ -143,6 +145,27 @@ impl Pool {
             .await
             .pop()
             .unwrap_or_else(|| Err(stopped()))
+    }
+}
+
+impl Pool {
+    /// Asks a plugin what is wrong with a configuration, as [`Plugin::check_config`]. It happens when somebody writes one
+    /// down, so it waits for no partner's turn.
+    ///
+    /// # Errors
+    /// As [`Plugin::check_config`].
+    pub async fn check_config(
+        &self,
+        plugin: &Arc<Plugin>,
+        config: &Bytes,
+        tables: &Tables,
+    ) -> Result<Vec<ConfigFault>, Failure> {
+        if self.shared.threads == 0 {
+            return plugin.check_config(config, tables);
+        }
+        let (plugin, config, tables) = (Arc::clone(plugin), config.clone(), tables.clone());
+        let checked = tokio::task::spawn_blocking(move || plugin.check_config(&config, &tables));
+        checked.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 

@@ -18,6 +18,10 @@ const IMPORTS: &[&str] = &[
     "stadtbus:plugin/log@1.",
     "stadtbus:plugin/lookup@1.",
 ];
+/// The interface by which a component checks its configuration.
+const CONFIGURATION: &str = "stadtbus:plugin/configuration@1.";
+/// The minor version of the interface that this host speaks. A component of an earlier one runs, one of a later does not.
+const MINOR: u64 = 1;
 /// Names of refused imports that are listed.
 const IMPORTS_LISTED_MAX: usize = 20;
 
@@ -34,6 +38,14 @@ pub struct Report {
     pub exports: Vec<String>,
     /// How much of everything it has.
     pub counts: Counts,
+}
+
+impl Report {
+    /// Whether the component says what is wrong with a configuration.
+    #[must_use]
+    pub fn checks_configuration(&self) -> bool {
+        self.exports.iter().any(|name| name.starts_with(CONFIGURATION))
+    }
 }
 
 /// How much of everything a component has, all nested modules and components together.
@@ -143,6 +155,7 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
         .hint("raise limits.memory_mib in the manifest (at most 64), or make static data smaller"));
     }
     check_imports(&report.imports)?;
+    check_minor(&report)?;
     if !report.exports.iter().any(|name| name == manifest.export()) {
         return Err(PluginError::new(
             "SB-4003",
@@ -160,6 +173,21 @@ pub(crate) fn component_bytes_max(instances: Instances) -> usize {
     match instances {
         Instances::Fresh => COMPONENT_BYTES_MAX,
         Instances::Warm => WARM_COMPONENT_BYTES_MAX,
+    }
+}
+
+fn check_minor(report: &Report) -> Result<(), PluginError> {
+    let minor = |name: &str| -> Option<u64> { name.split_once("@1.")?.1.split('.').next()?.parse().ok() };
+    let newest = report.imports.iter().chain(&report.exports);
+    match newest.filter_map(|name| minor(name)).max() {
+        Some(newest) if newest > MINOR => Err(PluginError::new(
+            "SB-4003",
+            format!(
+                "the component was built for version 1.{newest} of the interface; this bus speaks 1.{MINOR}"
+            ),
+        )
+        .hint("update the bus, or build the component with the SDK that came with this bus")),
+        _ => Ok(()),
     }
 }
 
@@ -315,8 +343,9 @@ impl Walk {
         if self.depth == 1 {
             for export in section.clone() {
                 let export = export?;
-                if export.kind == ComponentExternalKind::Func {
-                    self.exports.push(export.name.name.to_owned());
+                let name = export.name.name;
+                if export.kind == ComponentExternalKind::Func || name.starts_with(CONFIGURATION) {
+                    self.exports.push(name.to_owned());
                 }
             }
         }

@@ -273,3 +273,33 @@ async fn a_missing_compiler_is_said_so() {
         "SB-4005"
     );
 }
+
+/// The component as it ships, not as it would be built here.
+#[tokio::test]
+async fn a_plugin_says_what_is_wrong_with_its_configuration() {
+    let host = host_in(fresh_dir("configured"));
+    let map = std::fs::read(support::root().join("../map/build/map.wasm")).unwrap();
+    let manifest = support::manifest("ngn", "bytes", "");
+    let plugin = host.deploy(&manifest, &map).await.unwrap();
+    let check = |config: Value| {
+        let found = plugin
+            .check_config(config.to_string().as_bytes(), &Tables::none())
+            .unwrap();
+        found
+            .into_iter()
+            .map(|fault| (fault.at, fault.line, fault.column, fault.code))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(check(json!({"expression": "{\"type\": data.kind}"})), []);
+    let place = |line, column, code: &str| ("/expression".to_owned(), line, column, code.to_owned());
+    assert_eq!(
+        check(json!({"expression": "data.id\n  +"})),
+        [place(2, 4, "s0207")]
+    );
+    assert_eq!(
+        check(json!({"expression": "$now() & $foo"})),
+        [place(1, 1, "absent-function"), place(1, 10, "unknown-name")]
+    );
+    assert_eq!(check(json!({"other": 1}))[0].0, "");
+    assert_eq!(check(json!([]))[0].3, "config-unreadable");
+}

@@ -45,7 +45,7 @@ pub(crate) const DOCUMENTS: &[&str] = &[
 /// A city that cannot be put in force.
 pub(crate) const CITY: &[&str] = &[
     "SB-4001", "SB-4002", "SB-4003", "SB-4004", "SB-4005", "SB-4006", "SB-4007", "SB-4008", "SB-4009",
-    "SB-5011", "SB-5012",
+    "SB-4010", "SB-5011", "SB-5012",
 ];
 
 /// Declares the refusals of one operation, to be named in its `responses(…)`.

@@ -33,6 +33,7 @@ mod in_order;
 mod journey;
 mod krefeld;
 mod logs;
+mod mapping;
 mod overload;
 mod plugins;
 mod pull;

@@ -6,6 +6,7 @@ use crate::say;
 use crate::session::Session;
 use crate::ui::{Exit, Failure, Outcome, t};
 use serde_json::json;
+use stadtbus_plugin_host::{Manifest, Report};
 use std::path::{Path, PathBuf};
 
 /// The arguments.
@@ -19,10 +20,19 @@ pub(super) struct Args {
     target: Target,
 }
 
+/// The ready plugin `map`, where it was built before this program was. What a partner's own does is its configuration, so
+/// each is this component.
+static MAP: Option<&[u8]> = include!(concat!(env!("OUT_DIR"), "/map.rs"));
+/// What the manifest of a plugin without a source of its own says.
+const READY: &str = "jsonata";
+
 /// Builds.
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let folder = &args.target.folder;
     let (manifest, _) = manifest(folder)?;
+    if manifest.language == READY {
+        return copy(&manifest, folder, session);
+    }
     let folder = folder
         .canonicalize()
         .map_err(|error| Failure::file(folder, &error))?;
@@ -31,22 +41,39 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         .notice(&say!("{} wird gebaut …", "Building {} …", manifest.name()));
     let built = stadtbus_plugin_host::build::build(&folder, &target_folder(&folder))
         .map_err(|error| host_failure(&error))?;
-    let report = &built.report;
+    Ok(shown(session, &built.path, &built.report))
+}
+
+/// Puts the ready component beside the manifest of a plugin without a source.
+fn copy(manifest: &Manifest, folder: &Path, session: &Session) -> Outcome {
+    let component = MAP.ok_or_else(|| {
+        let message = say!(
+            "Diesem Programm fehlt die Komponente `map`.",
+            "This program lacks the component `map`."
+        );
+        Failure::new("SB-5011", Exit::Failed, message)
+            .detail(say!(
+                "Es wurde aus dem Quelltext gebaut, bevor sie da war.",
+                "It was built from the source before that was there."
+            ))
+            .hint("cargo xtask setup")
+    })?;
+    let report = stadtbus_plugin_host::check(component, manifest).map_err(|error| host_failure(&error))?;
+    let path = folder.join("build").join(format!("{}.wasm", manifest.plugin));
+    std::fs::create_dir_all(folder.join("build"))
+        .and_then(|()| std::fs::write(&path, component))
+        .map_err(|error| Failure::file(&path, &error))?;
+    Ok(shown(session, &path, &report))
+}
+
+fn shown(session: &Session, path: &Path, report: &Report) -> Exit {
     session
         .shell
-        .show(&json!({"component": built.path, "report": report}), || {
+        .show(&json!({"component": path, "report": report}), || {
             let kib = report.component_bytes.div_ceil(1024);
-            vec![format!(
-                "{}  {kib} KiB  sha256 {}",
-                args.target
-                    .folder
-                    .join("build")
-                    .join(format!("{}.wasm", manifest.plugin))
-                    .display(),
-                report.digest
-            )]
+            vec![format!("{}  {kib} KiB  sha256 {}", path.display(), report.digest)]
         });
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 /// Where compilers work and fetched tools lie: one place for all plugins of the source tree, so that what they share is

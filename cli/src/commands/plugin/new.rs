@@ -32,7 +32,7 @@ pub(super) struct Args {
     partner: String,
     #[arg(long, value_name = "ROLE", default_value = "transform", help = t("decode, transform (Vorgabe) oder encode", "decode, transform (default) or encode"))]
     role: Role,
-    #[arg(long, value_name = "LANGUAGE", default_value = "rust", help = t("rust (Vorgabe), typescript, python oder zig", "rust (default), typescript, python or zig"))]
+    #[arg(long, value_name = "LANGUAGE", default_value = "rust", help = t("rust (Vorgabe), typescript, python, zig, oder jsonata für einen Ausdruck statt eines Programms", "rust (default), typescript, python, zig, or jsonata for an expression instead of a program"))]
     language: Language,
     #[arg(long, value_name = t("ORDNER", "FOLDER"), help = t("Wohin (Vorgabe: ./NAME)", "Where to (default: ./NAME)"))]
     folder: Option<PathBuf>,
@@ -51,6 +51,8 @@ enum Language {
     Typescript,
     Python,
     Zig,
+    /// No program: the ready plugin `map` with an expression.
+    Jsonata,
 }
 
 impl Language {
@@ -60,6 +62,7 @@ impl Language {
             Self::Typescript => "typescript",
             Self::Python => "python",
             Self::Zig => "zig",
+            Self::Jsonata => "jsonata",
         }
     }
 
@@ -85,6 +88,7 @@ impl Language {
                 ("tests/ROLE.py", "tests/test_plugin.py"),
             ],
             Self::Zig => &[("src/ROLE.zig", "src/plugin.zig")],
+            Self::Jsonata => &[],
         }
     }
 }
@@ -135,6 +139,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
 }
 
 fn create(args: &Args, folder: &Path) -> std::io::Result<()> {
+    if args.language == Language::Jsonata {
+        return create_mapping(args, folder);
+    }
     std::fs::create_dir_all(folder)?;
     let language = args.language.name();
     let sdk = match tree_sdk(folder, language) {
@@ -170,6 +177,20 @@ fn create(args: &Args, folder: &Path) -> std::io::Result<()> {
         folder.join(".gitignore"),
         "/target\n/build\n/node_modules\n__pycache__/\n",
     )
+}
+
+/// A plugin without a source: manifest and tests.
+fn create_mapping(args: &Args, folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let test = format!("map/template/plugin_test.{}.yaml.template", args.role.name());
+    let manifest = "map/template/plugin.yaml.template";
+    let tests = format!("{}_test.yaml", args.name);
+    for (template, file) in [(manifest, "plugin.yaml"), (&test, &tests)] {
+        let text = FILES.iter().find(|(path, _)| *path == template);
+        let (_, text) = text.ok_or_else(|| std::io::Error::other(template.to_owned()))?;
+        std::fs::write(folder.join(file), fill(text, args, Path::new("")))?;
+    }
+    std::fs::write(folder.join(".gitignore"), "/build\n")
 }
 
 fn template_text(name: &str) -> Option<&'static str> {

@@ -6,6 +6,7 @@ use super::{Check, at};
 use crate::agreement::UsageAgreement;
 use crate::contract::{Classification, Contract};
 use crate::finding::Text;
+use crate::geo::Areas;
 use crate::schema;
 
 /// How the types of the bus's own notices begin, in every city.
@@ -308,6 +309,14 @@ impl Check<'_> {
             }
         }
         for (name, table) in &self.city.tables {
+            if Areas::are(table)
+                && let Err(fault) = Areas::read(table)
+            {
+                let (table, path) = (format!("table {name}"), format!("/{}", fault.path.join("/")));
+                let place = at(&table, &path);
+                let Text { de, en } = fault.text;
+                self.error(fault.code, &place, Text::new(format!("{de}."), en), fault.hint);
+            }
             if !table.is_object() && !table.is_array() {
                 self.error(
                     "SB-5005",

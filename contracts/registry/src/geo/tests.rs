@@ -345,3 +345,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_place_finds_the_first_area_that_covers_it() {
+    let feature = |name: &str, ring: Value| {
+        json!({"type": "Feature", "properties": {"name": name},
+            "geometry": {"type": "Polygon", "coordinates": [ring]}})
+    };
+    let table = |features: Vec<Value>| json!({"type": "FeatureCollection", "features": features});
+    let districts = table(vec![
+        feature("west", square(6.0, 51.0, 1.0)),
+        feature("east", square(7.0, 51.0, 1.0)),
+    ]);
+    let areas = Areas::of(&districts).unwrap();
+    for (place, name) in [
+        ("6.5,51.5", Some("west")),
+        ("7.5, 51.5", Some("east")),
+        ("7,51.5", Some("west")),
+        ("8.1,51.5", None),
+        ("51.5,6.5", None),
+        ("6.5", None),
+        ("x,y", None),
+        ("NaN,51.5", None),
+    ] {
+        let found = areas.at(place).and_then(|properties| properties["name"].as_str());
+        assert_eq!(found, name, "{place}");
+    }
+    assert!(!Areas::are(&json!({"a": 1})));
+    for (bad, path) in [
+        (table(Vec::new()), vec!["features"]),
+        (
+            table(vec![
+                json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [6, 51]}}),
+            ]),
+            vec!["features", "0", "geometry", "type"],
+        ),
+    ] {
+        assert_eq!(Areas::of(&bad), None);
+        assert_eq!(Areas::read(&bad).unwrap_err().path, path);
+    }
+}

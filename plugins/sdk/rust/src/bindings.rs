@@ -28,9 +28,9 @@ pub mod transformer {
         default_bindings_module: "stadtbus_plugin::bindings::transformer",
         runtime_path: "stadtbus_plugin::bindings::runtime",
         with: {
-            "stadtbus:plugin/types@1.0.0": super::decoder::stadtbus::plugin::types,
-            "stadtbus:plugin/log@1.0.0": super::decoder::stadtbus::plugin::log,
-            "stadtbus:plugin/lookup@1.0.0": super::decoder::stadtbus::plugin::lookup,
+            "stadtbus:plugin/types@1.1.0": super::decoder::stadtbus::plugin::types,
+            "stadtbus:plugin/log@1.1.0": super::decoder::stadtbus::plugin::log,
+            "stadtbus:plugin/lookup@1.1.0": super::decoder::stadtbus::plugin::lookup,
         },
     });
 }
@@ -46,9 +46,9 @@ pub mod encoder {
         default_bindings_module: "stadtbus_plugin::bindings::encoder",
         runtime_path: "stadtbus_plugin::bindings::runtime",
         with: {
-            "stadtbus:plugin/types@1.0.0": super::decoder::stadtbus::plugin::types,
-            "stadtbus:plugin/log@1.0.0": super::decoder::stadtbus::plugin::log,
-            "stadtbus:plugin/lookup@1.0.0": super::decoder::stadtbus::plugin::lookup,
+            "stadtbus:plugin/types@1.1.0": super::decoder::stadtbus::plugin::types,
+            "stadtbus:plugin/log@1.1.0": super::decoder::stadtbus::plugin::log,
+            "stadtbus:plugin/lookup@1.1.0": super::decoder::stadtbus::plugin::lookup,
         },
     });
 }

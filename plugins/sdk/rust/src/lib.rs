@@ -2,7 +2,7 @@
 //!
 //! A plugin is a pure function: it is given one input, its configuration, lookup tables and its own state, and
 //! answers with events (or an encoded message), a drop or a rejection. It has no clock, no randomness, no files and no
-//! network; every call runs in a fresh instance. This crate turns the interface `stadtbus:plugin@1.0.0` into three
+//! network; every call runs in a fresh instance. This crate turns the interface `stadtbus:plugin@1.1.0` into three
 //! traits, one per role, and one macro.
 //!
 //! | role | trait | in | out |

@@ -74,6 +74,22 @@ fn every_language_brings_its_sdk_and_nobody_elses() {
 }
 
 #[test]
+fn a_mapping_needs_a_manifest_and_tests_and_no_source() {
+    for role in [Role::Decode, Role::Transform, Role::Encode] {
+        let folder = std::env::temp_dir().join(format!("stadtbus-new-{}", uuid::Uuid::new_v4()));
+        create(&args(role, Language::Jsonata, &folder), &folder).unwrap();
+        for file in ["plugin.yaml", "my-plugin_test.yaml"] {
+            let text = std::fs::read_to_string(folder.join(file)).unwrap();
+            assert!(!text.contains("{{"), "{file}: {text}");
+        }
+        let (manifest, _) = crate::commands::plugin::manifest(&folder).unwrap();
+        assert_eq!(manifest.language, "jsonata");
+        assert!(!folder.join("src").exists() && !folder.join(OWN_SDK).exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
 fn inside_the_source_tree_its_own_sdk_is_used() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for language in ["rust", "typescript", "python", "zig"] {
