@@ -11,6 +11,7 @@ use crate::say;
 use crate::ui::{Exit, Failure};
 use case::{Given, TestCase};
 use stadtbus_plugin_host::{Answer, Manifest, Plugin, StateChange};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,12 +79,13 @@ fn read(file: &Path) -> Result<Vec<TestCase>, Failure> {
     })
 }
 
-/// What the most expensive step of a case used.
-#[derive(Debug, Default, Clone, Copy)]
+/// What the most expensive step of a case used, and the tables that all of them had.
+#[derive(Debug, Default)]
 struct Peak {
     micros: u64,
     memory_bytes: u64,
     output_bytes: u64,
+    tables: BTreeSet<String>,
 }
 
 fn one(plugin: &Arc<Plugin>, manifest: &Manifest, suite: &str, test: &TestCase, folder: &Path) -> Case {
@@ -91,12 +93,12 @@ fn one(plugin: &Arc<Plugin>, manifest: &Manifest, suite: &str, test: &TestCase, 
     let failure = steps(plugin, test, folder, &mut peak).err();
     let mut case = Case::new(suite, test.name.clone(), failure);
     case.micros = peak.micros;
-    case.note = note(peak, manifest);
+    case.note = note(&peak, manifest);
     case
 }
 
-/// Time, memory and output against what the manifest allows.
-fn note(peak: Peak, manifest: &Manifest) -> String {
+/// Time, memory and output against what the manifest allows, and the versions of the tables that were looked up in.
+fn note(peak: &Peak, manifest: &Manifest) -> String {
     let limits = &manifest.limits;
     let (time, memory, output) = (
         millis(peak.micros),
@@ -106,10 +108,12 @@ fn note(peak: Peak, manifest: &Manifest) -> String {
     let (deadline_ms, memory_mib, output_max) =
         (limits.deadline_ms, limits.memory_mib, limits.output_bytes_max);
     let output_max = kib(output_max);
-    say!(
+    let cost = say!(
         "{time} von {deadline_ms} ms · {memory} von {memory_mib} MiB · {output} von {output_max} KiB",
         "{time} of {deadline_ms} ms · {memory} of {memory_mib} MiB · {output} of {output_max} KiB"
-    )
+    );
+    let tables = peak.tables.iter().map(|table| format!(" · {table}"));
+    format!("{cost}{}", tables.collect::<String>())
 }
 
 fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) -> Result<(), String> {
@@ -121,6 +125,7 @@ fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) 
             say!("Schritt {}: ", "step {}: ", number.saturating_add(1))
         };
         let given = Given::prepare(test, step, folder).map_err(|error| format!("{place}{error}"))?;
+        peak.tables.extend(given.versions.iter().cloned());
         let first = plugin.run_fresh(given.call(state.as_deref()));
         let second = plugin.run(given.call(state.as_deref()));
         for outcome in [&first, &second] {

@@ -32,6 +32,7 @@ use crate::{
     city::{LiveCity, Order},
     lanes::Lanes,
     log::{self, Logged},
+    transform::TableVersions,
 };
 
 /// How often it is looked again for what a lane is just writing down.
@@ -98,6 +99,9 @@ pub struct StepLine {
     /// The clause, contract, agreement or plugin that decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The lookup tables that the plugin was given, by the city's name for them, each with its version.
+    #[serde(default, skip_serializing_if = "TableVersions::is_empty")]
+    pub tables: TableVersions,
     /// The usage agreement that lets the subscriber have the event, or the one that comes closest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<String>,

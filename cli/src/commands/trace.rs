@@ -16,6 +16,9 @@ use serde_json::Value;
 #[cfg(test)]
 mod tests;
 
+/// Digits of a table's version that are shown: enough to tell two apart.
+const VERSION_SHOWN: usize = 12;
+
 /// The arguments.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -222,6 +225,7 @@ fn row(step: &Value, calendar: &Calendar) -> Vec<String> {
     let reason = joined([
         text(step, "code"),
         rule,
+        tables(step),
         sentence(step),
         agreement,
         next(step, calendar),
@@ -234,6 +238,21 @@ fn row(step: &Value, calendar: &Calendar) -> Vec<String> {
         attempt,
         reason,
     ]
+}
+
+/// The lookup tables that a plugin was given, each with the beginning of its version.
+fn tables(step: &Value) -> String {
+    let tables = step.get("tables").and_then(Value::as_object);
+    let named = tables.into_iter().flatten().map(|(name, version)| {
+        let version = version.as_str().unwrap_or_default();
+        format!("{name}@{}", version.get(..VERSION_SHOWN).unwrap_or(version))
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    match named.as_str() {
+        "" => named,
+        _ if named.contains(',') => say!("[Tabellen {named}]", "[tables {named}]"),
+        _ => say!("[Tabelle {named}]", "[table {named}]"),
+    }
 }
 
 /// The parts that say something, one after another.

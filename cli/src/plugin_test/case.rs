@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use stadtbus_contracts::table_version;
 use stadtbus_event::{Event, json};
 use stadtbus_flow::transform::tables as tables_of;
 use stadtbus_plugin_host::{Call, Input, Tables};
@@ -127,6 +128,8 @@ pub(super) struct Given {
     pub(super) bytes: Vec<u8>,
     pub(super) config: Vec<u8>,
     pub(super) tables: Tables,
+    /// The tables as `name@version`, the version as far as it tells two apart.
+    pub(super) versions: Vec<String>,
 }
 
 impl Given {
@@ -142,6 +145,8 @@ impl Given {
         for (name, table) in &test.tables {
             tables.push((name.as_str(), inline_or_file(table, folder)?));
         }
+        let version = |(name, table): &(&str, Value)| format!("{name}@{:.12}", table_version(table));
+        let versions = tables.iter().map(version).collect();
         let tables = tables_of(tables.iter().map(|(name, table)| (*name, table)));
         let mut given = Self {
             event: None,
@@ -150,6 +155,7 @@ impl Given {
             bytes: Vec::new(),
             config,
             tables,
+            versions,
         };
         match (&step.event, &step.raw) {
             (Some(event), None) => given.event = Some(read_event(event, folder)?),

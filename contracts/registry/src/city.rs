@@ -131,6 +131,14 @@ fn canonical(value: &Value, out: &mut String) {
     }
 }
 
+/// The version of a lookup table: SHA-256 over its content with sorted keys. The same table has the same version, whoever
+/// wrote it down; each change of an entry is another one.
+pub fn table_version(table: &Value) -> String {
+    let mut text = String::new();
+    canonical(table, &mut text);
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
 /// Lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes

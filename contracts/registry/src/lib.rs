@@ -62,7 +62,7 @@ mod yaml;
 mod zone;
 
 pub use agreement::{Day, UsageAgreement};
-pub use city::{City, component_digest};
+pub use city::{City, component_digest, table_version};
 pub use contract::{Classification, Contract, Property, Status};
 pub use delivery::Delivery;
 pub use diff::{Change, ChangeKind, diff};

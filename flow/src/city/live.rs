@@ -12,7 +12,7 @@ use super::{Cities, Order};
 use crate::{
     Refusal,
     log::log_of,
-    transform::{STATE, StateStore, Transform, TransformError, tables},
+    transform::{GivenTables, STATE, StateStore, Transform, TransformError},
 };
 
 /// A route with its decode plugin in place.
@@ -311,10 +311,10 @@ impl Cities {
                     ),
                 )
             })?;
-            named.push((inside.as_str(), table));
+            named.push((inside.as_str(), outside.as_str(), table));
         }
-        let tables = tables(named);
-        let faults = self.pool.check_config(plugin, &config, &tables).await;
+        let tables = GivenTables::new(named);
+        let faults = self.pool.check_config(plugin, &config, &tables.tables).await;
         if let Some(fault) = faults.map_err(TransformError::from)?.first() {
             let detail = format!(
                 "{}: the plugin {name} refuses its configuration: {fault}",

@@ -15,7 +15,7 @@ use crate::{
     },
     lanes::replay::ReplayOf,
     route::Rule,
-    transform::Transform,
+    transform::{TableVersions, Transform},
 };
 
 /// One subscription at work. It reads like its rule.
@@ -59,9 +59,11 @@ impl Order {
             _ => None,
         };
         let plugin = transform.as_ref().map(Transform::name).unwrap_or_default();
+        let tables = transform.as_ref().map(Transform::table_versions);
         let fingerprint = format!(
-            "{}\n{plugin}",
-            serde_json::to_string(&subscription).unwrap_or_default()
+            "{}\n{plugin}\n{}",
+            serde_json::to_string(&subscription).unwrap_or_default(),
+            serde_json::to_string(&tables).unwrap_or_default()
         );
         let retry = RetryPolicy::from(&subscription.delivery);
         Ok(Self {
@@ -146,6 +148,13 @@ impl Order {
     #[must_use]
     pub fn plugin_name(&self) -> Option<String> {
         self.transform.as_ref().map(Transform::name)
+    }
+
+    /// The tables that its plugin looks up in, each with its version.
+    #[must_use]
+    pub fn table_versions(&self) -> TableVersions {
+        let versions = self.transform.as_ref().map(Transform::table_versions);
+        versions.cloned().unwrap_or_default()
     }
 
     /// Whether receivers take the events of this lane themselves, as they are.

@@ -244,6 +244,7 @@ fn recorded(lines: &mut Vec<StepLine>, whose: &Whose<'_>, recorded: &Recorded) {
         detail: fact.detail.as_deref().unwrap_or_default().to_owned(),
         detail_de: fact.detail.as_deref().and_then(german),
         rule: recorded.plugin.clone(),
+        tables: recorded.tables.clone(),
         attempt: (fact.attempts > 0).then_some(fact.attempts),
         code: fact.code.as_deref().map(str::to_owned),
         next: fact.next_ms.map(|next| rfc3339(from_millis(next))),

@@ -14,6 +14,7 @@ use crate::{
         settled::{Fact, Page},
     },
     log::{Logged, SETTLED_LOG},
+    transform::TableVersions,
     written::millis,
 };
 
@@ -32,6 +33,8 @@ pub(super) struct Recorded {
     pub(super) fact: Fact,
     /// The plugin that transformed the event then.
     pub(super) plugin: Option<String>,
+    /// The tables that the plugin was given then.
+    pub(super) tables: TableVersions,
 }
 
 /// What is recorded of one event, by the subscription's key.
@@ -50,6 +53,7 @@ impl Outcomes {
             self.by_key.entry(key.to_owned()).or_default().push(Recorded {
                 fact,
                 plugin: page.plugin.clone(),
+                tables: page.tables.clone(),
             });
         }
     }
@@ -78,11 +82,12 @@ pub(super) fn unwritten(
 ) -> Vec<(String, Vec<Recorded>)> {
     let facts = |order: &Arc<Order>| {
         let lane = lanes?.lane(order.id().as_str())?;
-        let plugin = lane.order.plugin_name();
+        let (plugin, tables) = (lane.order.plugin_name(), lane.order.table_versions());
         let facts = lane.unwritten(&logged.log, logged.position).into_iter();
         let recorded = facts.map(|fact| Recorded {
             fact,
             plugin: plugin.clone(),
+            tables: tables.clone(),
         });
         Some((order.key(), recorded.collect::<Vec<_>>()))
     };

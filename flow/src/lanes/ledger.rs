@@ -194,6 +194,7 @@ impl Ledger {
             for facts in facts.chunks(PAGE_FACTS_MAX) {
                 let page = Page {
                     plugin: lane.order.plugin_name(),
+                    tables: lane.order.table_versions(),
                     replay: lane.order.replay.as_ref().map(|replay| replay.id.clone()),
                     elsewhere: lane.order.replay.as_ref().is_some_and(|replay| replay.elsewhere),
                     facts: facts.to_vec(),

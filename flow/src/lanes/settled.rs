@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Entry, LogName, Position, Record};
 
 use super::item::{AttemptNote, Outcome};
+use crate::transform::TableVersions;
 
 /// Most facts in one page; a page stays well below the broker's largest message.
 pub const PAGE_FACTS_MAX: usize = 2_048;
@@ -82,6 +83,9 @@ pub struct Page {
     /// The plugin that transformed the events, `partner/name@version+digest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
+    /// The tables that it was given, by the city's name for them, each with its version.
+    #[serde(default, skip_serializing_if = "TableVersions::is_empty")]
+    pub tables: TableVersions,
     /// The replay that they are of, if it is one. Then they do not count in the subscription's balance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,

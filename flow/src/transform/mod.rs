@@ -18,10 +18,10 @@ use bytes::Bytes;
 use stadtbus_contracts::Registry;
 use stadtbus_event::Event;
 use stadtbus_plugin_host::{
-    Answer, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Tables, Verdict,
+    Answer, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Verdict,
 };
 pub use state::{Held, STATE, StateStore, event_input};
-pub use tables::tables;
+pub use tables::{GivenTables, TableVersions, tables};
 
 /// Why an event could not be transformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct Transform {
     plugin: Arc<Plugin>,
     pool: Arc<Pool>,
     config: Bytes,
-    tables: Tables,
+    tables: GivenTables,
     /// State of this place, if the plugin keeps any.
     pub state: Option<StateStore>,
 }
@@ -110,7 +110,7 @@ impl Transform {
         plugin: Arc<Plugin>,
         pool: Arc<Pool>,
         config: Bytes,
-        tables: Tables,
+        tables: GivenTables,
         state: Option<StateStore>,
     ) -> Self {
         Self {
@@ -133,6 +133,12 @@ impl Transform {
             manifest.version,
             self.plugin.digest()
         )
+    }
+
+    /// The tables that it may look up in, as they are now.
+    #[must_use]
+    pub fn table_versions(&self) -> &TableVersions {
+        &self.tables.versions
     }
 
     /// Whether it is this very plugin.
@@ -185,7 +191,7 @@ impl Transform {
             input,
             config: self.config.clone(),
             state,
-            tables: self.tables.clone(),
+            tables: self.tables.tables.clone(),
         }
     }
 }

@@ -24,7 +24,9 @@ use utoipa::{
 use super::{
     Problem, Shared,
     extract::{Path, Payload},
-    operator, principal,
+    operator,
+    orders::follow,
+    principal,
 };
 use crate::{
     Bus,
@@ -219,6 +221,7 @@ pub(super) async fn apply(
         by: format!("{}/{}", by.partner, by.system),
     };
     let applied = bus.cities.apply(proposal).await?;
+    follow(&bus, &applied.digest).await;
     Ok(Json(Applied {
         applied: applied.digest,
     }))
@@ -259,6 +262,7 @@ pub(super) async fn deploy(
         .cities
         .deploy(body.manifest, component, &format!("{}/{}", by.partner, by.system))
         .await?;
+    follow(&bus, &applied.digest).await;
     let change = if applied.digest == before {
         "unchanged"
     } else {

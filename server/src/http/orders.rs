@@ -49,7 +49,7 @@ use crate::{
     },
 };
 
-/// How long an answer waits for the lanes to follow what was ordered. What takes longer is in force all the same.
+/// How long an answer waits for the lanes to follow what was changed. What takes longer is in force all the same.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(2);
 
 /// What became of a change inside the city: done, with what is worth a look, or refused for its faults.
@@ -379,8 +379,9 @@ fn bounded(body: Bytes) -> Result<Bytes, Refusal> {
     Ok(body)
 }
 
-/// What was answered holds: lanes of this process have followed, so nothing is delivered by an order that is gone.
-async fn follow(bus: &Bus, digest: &str) {
+/// What was answered holds: lanes of this process have followed, so nothing is delivered by an order that is gone, nor by a
+/// plugin or a table that was replaced.
+pub(super) async fn follow(bus: &Bus, digest: &str) {
     if bus.config.dispatch && !bus.lanes.follow(digest, FOLLOW_WITHIN).await {
         tracing::debug!(
             digest,

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stadtbus_harness::{Finished, Process, stadtbus_bin, workspace_dir};
+use stadtbus_harness::{Finished, Process, World, stadtbus_bin, workspace_dir};
 
 use crate::city::{CityFolder, PURPOSE, QUICK, TYPE};
 use crate::plugins::FOLLOWING;
 use crate::subscriptions::{order, with};
-use crate::support::{LATER, SOON, dead_letters, event, publish, recipient, sender, take, world};
+use crate::support::{LATER, SOON, dead_letters, event, publish, recipient, sender, step, take, world};
 
 const MANIFEST: &str =
     "plugin: abbildung\npartner: werk\nversion: 1.0.0\nrole: transform\nworld: bytes\nlanguage: jsonata\n";
@@ -46,9 +46,14 @@ async fn mapping_city(expression: &str) -> CityFolder {
 }
 
 fn write(city: &CityFolder, expression: &str) {
+    write_with(city, expression, "");
+}
+
+/// `tables` are further lines of the use of the plugin.
+fn write_with(city: &CityFolder, expression: &str, tables: &str) {
     let indented: String = expression.lines().map(|line| format!("      {line}\n")).collect();
     let more = format!(
-        "plugin:\n  name: werk/abbildung\n  config:\n    expression: |\n{indented}\
+        "plugin:\n  name: werk/abbildung\n  config:\n    expression: |\n{indented}{tables}\
          sink: {{log: {{source: \"urn:probe:werk:sender\", publishes: [{FOLLOWING}]}}}}\ndelivery: {{{QUICK}}}"
     );
     city.subscribe_as("werk", "werk-abbildung", TYPE, PURPOSE, &more);
@@ -121,6 +126,53 @@ async fn a_wrong_expression_is_found_when_it_is_written_down() {
     // What was in force goes on.
     publish(&werk, &event("danach", 5)).await;
     take(&recipient(&world).await, "amt-folgen", 1, LATER).await;
+}
+
+/// The table that an event was mapped by, as its journey tells it: name and version.
+async fn table_of(world: &World, id: &str) -> (String, String) {
+    let settled =
+        |step: &Value| step["subscription"] == json!("werk-abbildung") && step["outcome"] == json!("derived");
+    let step = step(&sender(world).await, "werk", id, settled).await;
+    let tables = step["tables"].as_object().unwrap_or_else(|| panic!("{step}"));
+    let (name, version) = tables.iter().next().unwrap();
+    assert_eq!(tables.len(), 1, "{step}");
+    (name.clone(), version.as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_changed_table_takes_effect_when_it_is_applied_and_the_journey_names_its_version() {
+    let expression = "{\"type\": \"de.probe.werk.folge.v1\", \"data\": {\"nr\": data.nr, \"wert\": $table(\"faktor\", data.nr)}}";
+    let city = mapping_city(GOOD).await;
+    let types = format!("consumes: [{TYPE}]\nproduces: [{FOLLOWING}]\ntables: [faktor]\n");
+    city.write("plugins/abbildung/plugin.yaml", &format!("{MANIFEST}{types}"));
+    write_with(&city, expression, "  tables: {faktor: faktoren}\n");
+    city.write("city/tables/faktoren.yaml", "zaehler-7: 3\n");
+    let world = world(&city).await;
+    let (sender, amt) = (sender(&world).await, recipient(&world).await);
+    publish(&sender, &event("vorher", 1)).await;
+    let before = take(&amt, "amt-folgen", 1, SOON).await.remove(0);
+    assert_eq!(before["data"]["wert"], json!(3));
+
+    city.write("city/tables/faktoren.yaml", "zaehler-7: 4\n");
+    world.apply(&city.path(), &[]).await.unwrap();
+    publish(&sender, &event("nachher", 1)).await;
+    let after = take(&amt, "amt-folgen", 1, SOON).await.remove(0);
+    assert_eq!(after["data"]["wert"], json!(4));
+
+    // Written down differently it is the same table, and that is what the version says.
+    city.write(
+        "city/tables/faktoren.yaml",
+        "# So war es zuerst.\n{\"zaehler-7\": 3}\n",
+    );
+    world.apply(&city.path(), &[]).await.unwrap();
+    publish(&sender, &event("wieder", 1)).await;
+    take(&amt, "amt-folgen", 1, SOON).await;
+
+    let (name, old) = table_of(&world, "vorher").await;
+    let (_, new) = table_of(&world, "nachher").await;
+    assert_eq!(name, "faktoren");
+    assert_ne!(old, new);
+    assert_eq!(table_of(&world, "wieder").await.1, old);
 }
 
 /// One recipe of the cookbook: its blocks by their word.

@@ -50,7 +50,8 @@ fn a_journey_is_one_line_per_step_with_the_reason_at_the_end() {
         ],
         "steps": [
             {"at": "2026-03-01T06:45:00.120Z", "step": "validate", "outcome": "ok", "detail": "outage-reported v1"},
-            {"at": "2026-03-01T06:45:00.130Z", "step": "deliver", "subscription": "fb37-strom", "outcome": "delivered", "attempt": 2, "detail": "204"},
+            {"at": "2026-03-01T06:45:00.130Z", "step": "deliver", "subscription": "fb37-strom", "outcome": "delivered", "attempt": 2, "detail": "204",
+                "tables": {"bezirke": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}},
             {"at": "2026-03-01T06:45:00.131Z", "step": "route", "subscription": "presse", "outcome": "refused", "code": "SB-1308", "rule": "usage/presse", "detail": "no agreement"},
             {"step": "later", "outcome": "unheard-of"}
         ]
@@ -74,7 +75,7 @@ fn a_journey_is_one_line_per_step_with_the_reason_at_the_end() {
     );
     assert_eq!(
         found[3],
-        "  06:45:00.130  deliver   fb37-strom  delivered   attempt 2  204"
+        "  06:45:00.130  deliver   fb37-strom  delivered   attempt 2  [table bezirke@0123456789ab] 204"
     );
     assert_eq!(
         found[4],

@@ -190,6 +190,7 @@ async fn pages_are_found_by_exactly_the_positions_they_tell_of() {
         });
         let page = Page {
             plugin: None,
+            tables: crate::transform::TableVersions::new(),
             replay: None,
             elsewhere: false,
             facts: facts.collect(),

@@ -99,6 +99,7 @@ impl Delivered {
         let settled = LogName::new(SETTLED_LOG)?;
         let page = Page {
             plugin: None,
+            tables: crate::transform::TableVersions::new(),
             replay: None,
             elsewhere: false,
             facts: Vec::new(),

@@ -125,6 +125,7 @@ impl World {
         };
         let page = Page {
             plugin: None,
+            tables: crate::transform::TableVersions::new(),
             replay: None,
             elsewhere,
             facts: positions.iter().map(fact).collect(),

@@ -58,7 +58,7 @@ fn what_the_flow_writes_is_what_is_described() {
             "acceptedtime": "2026-01-01T00:00:00Z", "cause": "LOG_WERK:1"},
         "steps": [{"at": "2026-01-01T00:00:00Z", "step": "deliver", "subscription": "a", "partner": "amt", "outcome": "delivered",
             "detail": "ok", "detail_de": "gut", "rule": "a", "agreement": "urn:b", "attempt": 1, "code": "SB-3001",
-            "next": "2026-01-01T00:00:00Z", "credential": "t", "basis": "recorded"}],
+            "next": "2026-01-01T00:00:00Z", "credential": "t", "basis": "recorded", "tables": {"bezirke": "0".repeat(64)}}],
         "subscriptions": [{"subscription": "a", "partner": "amt", "state": "delivered", "basis": "recorded",
             "since": "2026-01-01T00:00:00Z", "attempts": 1, "code": "SB-3001", "next": "2026-01-01T00:00:00Z"}],
     }))
