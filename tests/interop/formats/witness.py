@@ -1,5 +1,6 @@
-"""Foreign readers against the plugins: messages are made, `icalendar` and `pydifact` read them, and what they read is written
-down as `*_test.yaml` (JSON is YAML), which the components then have to pass in the sandbox."""
+"""Foreign readers and writers against the plugins: messages are made, `icalendar` and `pydifact` read them, `gtfs-realtime-bindings`
+writes what is to be sent of them, and that is written down as `*_test.yaml` (JSON is YAML), which the components then have to
+pass in the sandbox."""
 
 import json
 import os
@@ -17,8 +18,12 @@ from icalendar import Calendar, Event
 from pydifact.segmentcollection import Interchange
 from pydifact.segments import Segment
 
+from siri import deliveries
+
 READY = Path(__file__).resolve().parents[3] / "plugins/krefeld/ready"
 COUNT = 200
+# Characters of a difference that are shown.
+FAILURE_SHOWN = 600
 TODAY = date(2026, 11, 23)
 WORDS = ["Restmüll", "Papier, blau", "Bio; braun", "Rück\\wärts", "Zeile eins\nZeile zwei", "Gelbe Tonne – " + "lang " * 30]
 
@@ -164,18 +169,19 @@ def judge(plugin: str, reader: str, make: Callable[[random.Random], Case], seed:
     except ValueError:
         print(ran.stdout + ran.stderr, file=sys.stderr)
         return False
-    print(f"{plugin:18} {reader:12} {answer['passed']:5} {answer['failed']:6}")
+    print(f"{plugin:18} {reader:22} {answer['passed']:5} {answer['failed']:6}")
     for case in [case for case in answer["cases"] if case.get("failure")][:5]:
-        print(f"  ! {case['name']}: {case['failure']}")
+        print(f"  ! {case['name']}: {case['failure'][:FAILURE_SHOWN]}")
     return answer["failed"] == 0
 
 
 def main() -> int:
     seed = int(os.environ.get("INTEROP_SEED", "1"))
-    print(f"{'plugin':18} {'reader':12} {'same':>5} {'other':>6}   (seed {seed})")
+    print(f"{'plugin':18} {'witness':22} {'same':>5} {'other':>6}   (seed {seed})")
     agreed = [
         judge("ical-diff", "icalendar", calendars, seed),
         judge("mscons-reading", "pydifact", interchanges, seed),
+        judge("siri-sx-to-gtfsrt", "gtfs-realtime-bindings", deliveries, seed),
     ]
     return 0 if all(agreed) else 1
 
