@@ -17,9 +17,12 @@ use std::sync::Arc;
 
 mod case;
 mod expect;
+mod repeat;
 pub(crate) mod sandbox;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use repeat::repeat;
 
 /// The plugin folders directly below `folder`, in order.
 pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {

@@ -154,3 +154,26 @@ fn numbers_are_shown_with_two_places() {
         )
     );
 }
+
+#[test]
+fn a_repeated_answer_is_compared_with_its_state_and_its_log_lines() {
+    let verdict = || Verdict::Events(vec![draft("1", r#"{"a":1}"#)]);
+    let with = |change: &dyn Fn(&mut Answer)| {
+        let mut answer = answer(verdict()).unwrap();
+        change(&mut answer);
+        Ok(answer)
+    };
+    let same = with(&|answer| answer.cost.micros = 9);
+    assert!(repeat::alike(&same, &answer(verdict())));
+    let line = stadtbus_plugin_host::LogLine {
+        level: "info",
+        text: "0x7f".to_owned(),
+    };
+    for other in [
+        with(&|answer| answer.verdict = Verdict::Events(vec![draft("2", r#"{"a":1}"#)])),
+        with(&|answer| answer.state = StateChange::Put(b"1".to_vec())),
+        with(&|answer| answer.logs.push(line.clone())),
+    ] {
+        assert!(!repeat::alike(&same, &other), "{other:?}");
+    }
+}
