@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// A sentence that says what went wrong.
 pub(crate) type Done<T = ()> = Result<T, String>;
@@ -66,6 +66,23 @@ impl Shell {
 
     /// Standard output of a program that must succeed; what it writes to standard error is shown.
     pub(crate) fn read<S: AsRef<OsStr>>(&self, program: impl AsRef<OsStr>, args: &[S]) -> Done<String> {
+        let (text, status) = self.output(&program, args)?;
+        if !status.success() {
+            return Err(format!("{} failed ({status})", line(&program, args)));
+        }
+        Ok(text)
+    }
+
+    /// The same of a program that may fail.
+    pub(crate) fn read_even_failed<S: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        args: &[S],
+    ) -> Done<String> {
+        Ok(self.output(&program, args)?.0)
+    }
+
+    fn output<S: AsRef<OsStr>>(&self, program: &impl AsRef<OsStr>, args: &[S]) -> Done<(String, ExitStatus)> {
         let mut command = Command::new(program.as_ref());
         command
             .args(args)
@@ -74,10 +91,10 @@ impl Shell {
         let output = command
             .output()
             .map_err(|error| format!("{}: {error}", program.as_ref().display()))?;
-        if !output.status.success() {
-            return Err(format!("{} failed ({})", line(&program, args), output.status));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok((
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status,
+        ))
     }
 
     /// Standard output of a program, or nothing if it is missing or fails.

@@ -286,6 +286,18 @@ impl Lane {
         }
     }
 
+    /// How fast it is delivered to, and when it goes on.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        self.state().pace.clone()
+    }
+
+    /// Goes on at the pace at which an earlier life of it in this process stopped.
+    pub(super) fn go_on_at(&self, before: Option<Pace>) {
+        if let (Some(pace), Some(before)) = (&mut self.state().pace, before) {
+            pace.go_on_at(&before);
+        }
+    }
+
     /// Why the lane was told to stand still, if it was.
     #[must_use]
     pub fn paused(&self) -> Option<Pause> {

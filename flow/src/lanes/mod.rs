@@ -64,6 +64,7 @@ pub use keys::Key;
 pub use lane::{Lane, Offer, Pause};
 use lease::{Holder, LeaseChange, Leases};
 use ledger::Ledger;
+use pace::Pace;
 pub(crate) use park::Wanted;
 pub use park::{KeyState, ParkedKey};
 pub use parked::Stop;
@@ -124,6 +125,8 @@ pub struct Lanes {
     limits: Limits,
     routing: Arc<ArcSwap<Routing>>,
     working: Mutex<BTreeMap<String, Working>>,
+    /// Of lanes that stopped here: one that starts again does not begin its second anew.
+    paces: Mutex<BTreeMap<String, Pace>>,
     feeds: Mutex<BTreeMap<LogName, Arc<Feed>>>,
     due: Arc<DueIndex>,
     replays: Arc<Replays>,
@@ -167,6 +170,7 @@ impl Lanes {
             limits,
             routing: Arc::default(),
             working: Mutex::default(),
+            paces: Mutex::default(),
             feeds: Mutex::default(),
             replays: Arc::default(),
             leases: tokio::sync::Mutex::new(leases),
@@ -180,6 +184,10 @@ impl Lanes {
 
     fn working(&self) -> MutexGuard<'_, BTreeMap<String, Working>> {
         self.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn paces(&self) -> MutexGuard<'_, BTreeMap<String, Pace>> {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn feeds(&self) -> MutexGuard<'_, BTreeMap<LogName, Arc<Feed>>> {

@@ -28,6 +28,13 @@ impl Pace {
         }
     }
 
+    /// Goes on where an earlier one of the same rate stopped.
+    pub(super) fn go_on_at(&mut self, before: &Self) {
+        if self.step == before.step {
+            self.next = before.next;
+        }
+    }
+
     /// How many attempts may begin now, `most` at most.
     pub(super) fn room(&self, most: usize, now: Instant) -> usize {
         let Some(next) = self.next else { return most.min(1) };
@@ -85,6 +92,19 @@ mod tests {
             let (least, most) = (5 * rate as usize, 5 * rate as usize + rate as usize / 10 + 1);
             assert!((least..=most).contains(&begun), "{begun} at {rate}");
         }
+    }
+
+    #[test]
+    fn one_that_starts_again_does_not_begin_its_second_anew() {
+        let (start, mut pace) = (Instant::now(), Pace::new(1));
+        pace.spend(1, start);
+        let mut again = Pace::new(1);
+        again.go_on_at(&pace);
+        assert_eq!(again.room(1, start + Duration::from_millis(500)), 0);
+        assert_eq!(again.room(1, start + Duration::from_secs(1)), 1);
+        let mut faster = Pace::new(2);
+        faster.go_on_at(&pace);
+        assert_eq!(faster.room(1, start), 1, "another rate is another promise");
     }
 
     #[tokio::test(start_paused = true)]

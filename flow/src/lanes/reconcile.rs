@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use futures_util::{StreamExt, stream};
 use stadtbus_broker::{BrokerError, LogName, ReadFrom, ReadOptions};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,8 @@ use crate::{
     route::Matcher,
 };
 
+/// Lanes made ready side by side. One after another, many lanes behind a slow broker would take longer than a lease lasts.
+const PREPARED_SIDE_BY_SIDE: usize = 16;
 /// A feed starts so far back at most for lanes that are a little behind; the others read by themselves.
 const FEED_REACH_MAX: u64 = 10_000;
 
@@ -50,11 +53,18 @@ impl Lanes {
         }
         let pauses_changed = self.pauses_changed.load(Ordering::Relaxed);
         let mut fresh = Vec::new();
-        for order in &wanted {
-            if self.working().contains_key(&order.key()) {
-                continue;
-            }
-            match self.prepare(&city, order).await {
+        let missing: Vec<_> = {
+            let working = self.working();
+            let missing = wanted.iter().filter(|order| !working.contains_key(&order.key()));
+            missing.cloned().collect()
+        };
+        let prepare = async |order: Arc<Order>| {
+            let lane = self.prepare(&city, &order).await;
+            (order, lane)
+        };
+        let mut prepared = stream::iter(missing).map(prepare).buffered(PREPARED_SIDE_BY_SIDE);
+        while let Some((order, lane)) = prepared.next().await {
+            match lane {
                 Ok(lane) => fresh.push(lane),
                 Err(error) => {
                     complete = false;
@@ -62,6 +72,7 @@ impl Lanes {
                 }
             }
         }
+        drop(prepared);
         for log in self.open_feeds(&city, &fresh).await {
             complete = false;
             fresh.retain(|lane| lane.next(&log).is_none());
@@ -142,6 +153,7 @@ impl Lanes {
         balance::settle_change(&*self.broker, order, &logs, &mut marks).await?;
         let backlog = self.begin_parking(order, &mut marks, &mut revision).await?;
         let lane = Lane::new(Arc::clone(order), &logs, marks, revision, paused, &self.limits);
+        lane.go_on_at(self.paces().remove(&order.key()));
         lane.restore(backlog);
         Ok(Arc::new(lane))
     }
@@ -284,6 +296,9 @@ impl Lanes {
         let Some(Working { lane, .. }) = working else {
             return;
         };
+        if let Some(pace) = lane.pace() {
+            self.paces().insert(key.to_owned(), pace);
+        }
         if ours {
             let feeds = self.feeds().clone();
             self.ledger.flush(&[Arc::clone(&lane)], &feeds, true).await;
