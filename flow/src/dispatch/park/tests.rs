@@ -29,6 +29,8 @@ use crate::{
     log::{LogWriter, own_log_specs},
 };
 
+mod ahead;
+
 struct Bench {
     memory: MemoryBroker,
     broker: Arc<dyn Broker>,
@@ -393,22 +395,4 @@ async fn an_event_whose_parking_was_not_answered_stands_in_one_place_only() {
             .values()
             .all(|mark| mark.open.is_empty())
     );
-}
-
-#[tokio::test]
-async fn what_was_parked_further_than_the_cursor_came_waits_for_what_is_before_it() {
-    let bench = Bench::new(ordered()).await;
-    let lane = bench.lane(Marks::default()).await;
-    offer(&lane, 1..=5, "x");
-    bench.dispatcher.keep(&lane).await;
-    assert_eq!(lane.figures().parked, 2);
-
-    // The process dies before it writes how far it came.
-    let lane = bench.lane(Marks::default()).await;
-    for _ in 0..4 {
-        bench.dispatcher.keep(&lane).await;
-    }
-    assert!(take(&lane).await.is_empty(), "nothing before it is read yet");
-    offer(&lane, 1..=5, "x");
-    assert_eq!(bench.drain(&lane).await, [1, 2, 3, 4, 5]);
 }

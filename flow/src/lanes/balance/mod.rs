@@ -10,6 +10,7 @@
 
 mod account;
 mod keep;
+mod parked;
 mod survey;
 #[cfg(test)]
 mod tests;
