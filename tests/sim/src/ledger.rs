@@ -123,6 +123,11 @@ impl Ledger {
         self.moment
     }
 
+    /// What a receiver was given last came over a connection that it closed without an answer.
+    pub(crate) fn left(&mut self, receiver: &str, process: &str) {
+        self.paces.left(receiver, process);
+    }
+
     /// Something arrived.
     pub(crate) fn report(&mut self, report: &Report<'_>) {
         let Report { receiver, id, ty, .. } = report;

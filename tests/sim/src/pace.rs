@@ -49,6 +49,14 @@ impl Paces {
                 .insert(format!("{count} attempts in a second at {receiver} by {process}"));
         }
     }
+
+    /// What arrived last was left without an answer, at once: the bus sends it again over another connection, as the same
+    /// attempt.
+    pub(crate) fn left(&mut self, receiver: &str, process: &str) {
+        if let Some(last) = self.last.get_mut(&(receiver.to_owned(), process.to_owned())) {
+            last.pop_back();
+        }
+    }
 }
 
 #[cfg(test)]

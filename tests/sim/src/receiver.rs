@@ -97,6 +97,9 @@ async fn answer(
     world.ledger().taken(name, replay, seen);
     if world.hits(dice.mute) {
         note!(world, "{name} takes {seen_as} and says nothing");
+        if replay.is_none() {
+            world.ledger().left(name, &caller.process);
+        }
         return Ok(false);
     }
     note!(world, "{name} takes {seen_as}");
