@@ -79,7 +79,6 @@ fn with_manifest(shell: &Shell, parent: &str) -> Done<Vec<PathBuf>> {
     let dirs = folders(&parent).map_err(|error| format!("{}: {error}", shell.short(&parent)))?;
     Ok(dirs
         .into_iter()
-        .chain([shell.root.join("plugins/map")])
         .filter(|dir| dir.join("plugin.yaml").is_file())
         .collect())
 }

@@ -88,8 +88,24 @@ impl Dispatcher {
             .filter_map(|item| Some(parked::entry(&name, item.key.as_ref()?, &item.logged, life)))
             .collect();
         let appended = self.broker.append_all(&log, entries.clone()).await;
-        for ((item, entry), outcome) in crowd.into_iter().zip(entries).zip(appended) {
-            match self.stands(lane, &log, entry, outcome).await {
+        let mut known = Vec::new();
+        for (entry, outcome) in entries.into_iter().zip(appended) {
+            known.push(self.known(&log, entry, outcome).await);
+        }
+        // Where the last one came in time, all did.
+        let last = known.iter().flatten().map(|appended| appended.position).max();
+        let in_time = match last {
+            Some(last) => parked::came_too_late(&*self.broker, &name, life, last).await,
+            None => Ok(false),
+        };
+        let in_time = matches!(in_time, Ok(false));
+        for (item, outcome) in crowd.into_iter().zip(known) {
+            let stands = match outcome {
+                Ok(appended) if in_time => Ok(appended.position),
+                Ok(appended) => self.stands(lane, &log, appended.position).await,
+                Err(error) => Err(error),
+            };
+            match stands {
                 Ok(position) => {
                     self.tell(lane, &item, Outcome::Parked, Some("SB-3022"));
                     lane.moved(item, position);
@@ -189,18 +205,12 @@ impl Dispatcher {
     async fn park(&self, lane: &Lane, entry: Entry) -> Result<Position, BrokerError> {
         let log = LogName::new(PARKED_LOG)?;
         let first = self.broker.append(&log, entry.clone()).await;
-        self.stands(lane, &log, entry, first).await
+        let record = self.known(&log, entry, first).await?.position;
+        self.stands(lane, &log, record).await
     }
 
-    /// Where a record stands that counts: one that a later life of the lane cannot know of is removed again.
-    async fn stands(
-        &self,
-        lane: &Lane,
-        log: &LogName,
-        entry: Entry,
-        first: Result<Appended, BrokerError>,
-    ) -> Result<Position, BrokerError> {
-        let record = self.known(log, entry, first).await?.position;
+    /// The place of a record that counts: one that a later life of the lane cannot know of is removed again.
+    async fn stands(&self, lane: &Lane, log: &LogName, record: Position) -> Result<Position, BrokerError> {
         let (name, life) = (lane.order.key(), lane.parking_life());
         let until = self.until();
         loop {

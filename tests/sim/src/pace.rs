@@ -1,6 +1,7 @@
 //! Whether a receiver is delivered to as slowly as it asked for.
 //!
-//! The pace is a lane's own; a lane that starts again begins anew. So what counts is what came from one process.
+//! A lane that starts again in its process goes on at its pace; one that moves to another process begins anew there. So what
+//! counts is what came from one process.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use crate::city::subscription;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Attempts more than the rate that a second may have: what is kept of a tenth of a second, and lanes that start again.
+/// Attempts more than the rate that a second may have: what is kept of a tenth of a second, and what was on its way.
 const MORE: usize = 3;
 
 /// When what arrived, by receiver and process: the last second.

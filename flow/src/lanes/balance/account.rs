@@ -253,9 +253,11 @@ impl Lane {
         }
         cursor.pass(logged.position);
         // What was parked belongs to the log of parked events, whatever the subscription asks for by now.
-        if let Some(account) = &mut state.account
-            && !account.was_parked(&logged.log, logged.position)
-        {
+        let parked = state
+            .account
+            .as_mut()
+            .is_some_and(|account| account.was_parked(&logged.log, logged.position));
+        if let Some(account) = state.account.as_mut().filter(|_| !parked) {
             if refused {
                 account.books.terms.refused += 1;
             } else {
@@ -263,8 +265,10 @@ impl Lane {
             }
         }
         drop(state);
-        // What is parked behind it may come back now.
-        self.work.notify_waiters();
+        if again || parked {
+            // What is parked behind it may come back now.
+            self.work.notify_waiters();
+        }
     }
 
     /// Which life of the lane is to stand on a record about this event: none, if the event is not in the books by it.
