@@ -21,6 +21,7 @@ use crate::{
     facts::{EventAccepted, EventRefused, Facts, Span, SpanKind},
     ingest::{self, Arrival},
     log::{LogWriter, Provenance, Receipt},
+    rollout::Rollouts,
     validate,
 };
 
@@ -58,6 +59,7 @@ pub struct Acceptor {
     slots: Semaphore,
     shares: Shares,
     keys: raw::KeyLocks,
+    rollouts: Option<Arc<Rollouts>>,
 }
 
 impl Acceptor {
@@ -80,7 +82,15 @@ impl Acceptor {
             slots,
             shares: Shares::default(),
             keys: raw::KeyLocks::default(),
+            rollouts: None,
         }
+    }
+
+    /// The same, with new versions of plugins tried beside those in service.
+    #[must_use]
+    pub fn with_rollouts(mut self, rollouts: Arc<Rollouts>) -> Self {
+        self.rollouts = Some(rollouts);
+        self
     }
 
     /// Takes CloudEvents in any of the three HTTP modes.

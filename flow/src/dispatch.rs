@@ -20,20 +20,25 @@ use crate::{
     facts::{Facts, Span, SpanKind},
     lanes::{Item, Lane, Outcome},
     log::{LogWriter, Logged},
-    transform::{self, TransformError, Transformed},
+    rollout::Rollouts,
+    transform::TransformError,
 };
 
 mod breaker;
 mod dead_letters;
 mod derive;
+mod diff;
 mod edit;
 mod held;
 mod notice;
 mod park;
 mod settle;
+mod shadow;
+mod versions;
 
 pub use breaker::BREAKER_MOVED;
 pub use dead_letters::{Buried, DeadLetters, Head, Reason, Redrive, Redriven, Wanted};
+pub use diff::{Apart, Diff, Trial, diff};
 pub use edit::Edit;
 pub use park::Decided;
 
@@ -50,6 +55,8 @@ pub struct Dispatcher {
     pub(crate) webhook: Webhook,
     pub(crate) facts: Arc<Facts>,
     pub(crate) limits: Limits,
+    rollouts: Option<Arc<Rollouts>>,
+    shadows: shadow::Shadows,
 }
 
 impl Dispatcher {
@@ -68,7 +75,16 @@ impl Dispatcher {
             webhook,
             facts,
             limits,
+            rollouts: None,
+            shadows: shadow::Shadows::default(),
         }
+    }
+
+    /// The same, with new versions of plugins tried beside those in service.
+    #[must_use]
+    pub fn with_rollouts(mut self, rollouts: Arc<Rollouts>) -> Self {
+        self.rollouts = Some(rollouts);
+        self
     }
 
     /// Carries events of one lane to their end, or to their next attempt.
@@ -117,7 +133,7 @@ impl Dispatcher {
             lane.untried();
             return self.end(lane, item, Outcome::Expired, None, None);
         }
-        let parcel = match self.transform(lane, city, &item).await {
+        let parcel = match self.transform(lane, city, &mut item).await {
             Ok(Made::Parcel(parcel)) => parcel,
             Ok(Made::Nothing { code, reason }) => {
                 lane.untried();
@@ -180,7 +196,7 @@ impl Dispatcher {
 
     /// Transform, then wait for the receiver to take it, for pull and live streams.
     async fn prepare(&self, lane: &Lane, city: &LiveCity, mut item: Item) {
-        match self.transform(lane, city, &item).await {
+        match self.transform(lane, city, &mut item).await {
             Ok(Made::Parcel(Parcel::Event(event))) => {
                 let event = match &lane.order.replay {
                     Some(replay) => replay.mark(event),
@@ -210,53 +226,14 @@ impl Dispatcher {
     }
 
     /// The form in which this receiver may have the event.
-    async fn transform(&self, lane: &Lane, city: &LiveCity, item: &Item) -> Result<Made, TransformError> {
+    async fn transform(&self, lane: &Lane, city: &LiveCity, item: &mut Item) -> Result<Made, TransformError> {
         let Some(plugin) = &lane.order.transform else {
             return Ok(Made::Parcel(Parcel::Event(Arc::clone(&item.logged.event))));
         };
         let span = self.span("transform", SpanKind::Internal, lane, &item.logged);
-        let result = self.run(lane, city, plugin, item).await;
+        let result = self.run_versions(lane, city, plugin, item).await;
         span.end(result.as_ref().err().map(|error| error.code));
         result
-    }
-
-    async fn run(
-        &self,
-        lane: &Lane,
-        city: &LiveCity,
-        plugin: &transform::Transform,
-        item: &Item,
-    ) -> Result<Made, TransformError> {
-        let step = plugin
-            .run_events(vec![Arc::clone(&item.logged.event)])
-            .await
-            .pop();
-        match step
-            .ok_or_else(|| TransformError::new("SB-1405", "The plugin pool gave no answer."))??
-            .result
-        {
-            Transformed::Dropped { code, reason } => Ok(Made::Nothing { code, reason }),
-            Transformed::Encoded {
-                content_type,
-                headers,
-                body,
-            } => Ok(Made::Parcel(Parcel::Foreign(Foreign {
-                content_type,
-                headers,
-                body,
-            }))),
-            Transformed::Drafts(drafts) => {
-                let mut drafts = drafts.into_iter();
-                let (Some(draft), None) = (drafts.next(), drafts.next()) else {
-                    return Err(TransformError::new(
-                        "SB-4107",
-                        "A delivery takes one event for each event; more need a derivation.",
-                    ));
-                };
-                let (event, _) = self.make(lane, city, plugin, &item.logged, draft, 0)?;
-                Ok(Made::Parcel(Parcel::Event(Arc::new(event))))
-            }
-        }
     }
 
     fn span(&self, name: &str, kind: SpanKind, lane: &Lane, logged: &Logged) -> Span {

@@ -13,6 +13,7 @@ mod outcomes;
 mod pending;
 mod places;
 mod verdict;
+mod versions;
 mod whereabouts;
 
 use std::{io, sync::Arc, time::Duration};

@@ -57,6 +57,8 @@ pub mod completeness;
 
 pub mod statement;
 
+pub mod rollout;
+
 pub mod limits;
 
 #[cfg(feature = "planted-bugs")]

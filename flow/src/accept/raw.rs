@@ -14,6 +14,7 @@ use stadtbus_event::Event;
 use stadtbus_plugin_host::{Draft, OwnedInput, StateChange};
 use tokio::{sync::Mutex, time::Instant};
 
+use self::versions::{Versions, is_of_the_version};
 use super::{Acceptor, Request};
 use crate::{
     Refusal,
@@ -23,10 +24,12 @@ use crate::{
     facts::{EventAccepted, EventRefused, InputDropped},
     ingest,
     log::{Provenance, Receipt},
-    transform::{Held, Transformed, identity},
+    transform::{Held, Run, Step, Transform, Transformed, identity},
     validate,
     written::{hex, rfc3339},
 };
+
+mod versions;
 
 /// Attempts when another process changes the same state at the same time.
 const CONFLICTS_MAX: usize = 5;
@@ -72,6 +75,7 @@ impl KeyLocks {
 /// One input on its way through one route.
 struct Passage<'a> {
     route: &'a LiveRoute,
+    versions: Versions<'a>,
     principal: &'a Principal,
     input: OwnedInput,
     digest: String,
@@ -152,13 +156,14 @@ impl Acceptor {
             received: rfc3339(clock::now()),
         };
         let passage = Passage {
+            versions: self.versions(&route.transform, &input, &digest)?,
             route,
             principal: &principal,
             input,
             digest,
             traceparent,
         };
-        match passage.route.transform.state_key(&passage.input)? {
+        match passage.versions.service.state_key(&passage.input)? {
             Some(key) => self.decode_with_state(&passage, &key).await,
             None => {
                 let (answer, _) = self.decode(&passage, None).await?;
@@ -169,8 +174,8 @@ impl Acceptor {
 
     async fn decode_with_state(&self, passage: &Passage<'_>, key: &str) -> Result<RawAnswer, Refusal> {
         let store = passage
-            .route
-            .transform
+            .versions
+            .service
             .state
             .as_ref()
             .ok_or_else(|| Refusal::new("SB-4007", "The plugin keeps state but has no place for it."))?;
@@ -205,14 +210,49 @@ impl Acceptor {
         passage: &Passage<'_>,
         state: Option<Bytes>,
     ) -> Result<(RawAnswer, StateChange), Refusal> {
-        let step = passage
-            .route
-            .transform
-            .run_one(passage.input.clone(), state)
-            .await?;
+        let Some(canary) = &passage.versions.canary else {
+            let ran = self.decode_by(passage, &passage.versions.service, state).await;
+            self.count_old(passage, &ran);
+            return ran.outcome;
+        };
+        let new = self.decode_by(passage, canary, state.clone()).await;
+        // What the log did not take is not for another version to try.
+        if !matches!(&new.outcome, Err(refusal) if is_of_the_version(refusal)) {
+            self.count_taken(passage, &new, None);
+            return new.outcome;
+        }
+        let old = self.decode_by(passage, &passage.versions.service, state).await;
+        self.count_taken(passage, &new, Some(&old));
+        old.outcome
+    }
+
+    async fn decode_by(
+        &self,
+        passage: &Passage<'_>,
+        version: &Transform,
+        state: Option<Bytes>,
+    ) -> Run<Result<(RawAnswer, StateChange), Refusal>> {
+        match version.run_one(passage.input.clone(), state).await {
+            Err(error) => Run {
+                cost: error.cost,
+                outcome: Err(error.into()),
+            },
+            Ok(step) => Run {
+                cost: step.cost,
+                outcome: self.answer(passage, version, step).await,
+            },
+        }
+    }
+
+    async fn answer(
+        &self,
+        passage: &Passage<'_>,
+        version: &Transform,
+        step: Step,
+    ) -> Result<(RawAnswer, StateChange), Refusal> {
         let answer = match step.result {
             Transformed::Drafts(drafts) => RawAnswer {
-                receipts: self.publish(passage, drafts).await?,
+                receipts: self.publish(passage, version, drafts).await?,
                 dropped: None,
             },
             Transformed::Dropped { code, reason } => RawAnswer {
@@ -230,12 +270,17 @@ impl Acceptor {
     }
 
     /// All outputs are validated before the first is written: an input is published whole or not at all.
-    async fn publish(&self, passage: &Passage<'_>, drafts: Vec<Draft>) -> Result<Vec<Receipt>, Refusal> {
+    async fn publish(
+        &self,
+        passage: &Passage<'_>,
+        version: &Transform,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Receipt>, Refusal> {
         let city = self.cities.current()?;
         let now = clock::now();
         let mut events: Vec<(Arc<Event>, Provenance)> = Vec::with_capacity(drafts.len());
         for (n, draft) in drafts.into_iter().enumerate() {
-            passage.route.may_publish(&draft.ty)?;
+            passage.route.may_publish(version, &draft.ty)?;
             let origin = identity::Origin::Raw {
                 route: &passage.route.route.route,
                 digest: passage.digest.as_bytes(),

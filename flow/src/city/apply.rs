@@ -307,7 +307,7 @@ pub(super) fn overtaken() -> Refusal {
 }
 
 /// A plugin as the city lists it, from its manifest.
-fn plugin_ref(manifest: &Manifest, digest: String, text: String) -> PluginRef {
+pub(super) fn plugin_ref(manifest: &Manifest, digest: String, text: String) -> PluginRef {
     PluginRef {
         partner: manifest.partner.clone(),
         name: manifest.plugin.clone(),

@@ -44,17 +44,17 @@ impl LiveRoute {
         ))
     }
 
-    /// Whether the route's plugin may publish this type.
+    /// Whether this version of the route's plugin may publish this type.
     ///
     /// # Errors
     /// `SB-4111`.
-    pub fn may_publish(&self, ty: &str) -> Result<(), Refusal> {
+    pub fn may_publish(&self, version: &Transform, ty: &str) -> Result<(), Refusal> {
         if self
             .route
             .publishes
             .iter()
             .any(|published| published.as_str() == ty)
-            && self.transform.produces(ty)
+            && version.produces(ty)
         {
             return Ok(());
         }

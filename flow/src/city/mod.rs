@@ -9,6 +9,7 @@ mod live;
 mod order;
 mod ordered;
 mod store;
+mod trial;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use stadtbus_broker::Broker;
 use stadtbus_plugin_host::{Host, Pool};
 pub(crate) use store::{CITY, CURRENT};
 use tokio::sync::watch;
+pub use trial::Candidate;
 
 use crate::{Limits, Refusal, deliver::credential::Keeper};
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
-use stadtbus_broker::{CellChange, CellWrite, Expect};
+use stadtbus_broker::{Blobs, CellChange, CellWrite, Expect};
 use stadtbus_contracts::{City, Registry};
+use stadtbus_plugin_host::{Manifest, Plugin};
 
 use super::{Cities, LiveCity, live::Plugins};
 use crate::Refusal;
@@ -152,20 +153,40 @@ impl Cities {
                 plugins.insert(name, deployed);
                 continue;
             }
-            let component = blobs.get(&plugin.digest).await?;
-            let component = component
-                .ok_or_else(|| Refusal::new("SB-5011", format!("The component of {name} is not here.")))?;
-            let manifest = stadtbus_plugin_host::Manifest::parse(&plugin.manifest)
-                .map_err(|error| Refusal::new(error.code(), format!("{name}: {error}")))?;
             let deployed = self
-                .host
-                .deploy(&manifest, &component)
+                .deployed_from(&*blobs, &plugin.manifest, &plugin.digest)
                 .await
-                .map_err(|error| Refusal::new(error.code(), format!("{name}: {error}")))?;
+                .map_err(|refusal| Refusal {
+                    detail: format!("{name}: {}", refusal.detail),
+                    ..refusal
+                })?;
             plugins.insert(name, deployed);
         }
         let digest = registry.digest().to_owned();
         self.assemble(registry, digest, plugins).await
+    }
+
+    /// A version of a plugin whose component the broker holds, ready to run.
+    ///
+    /// # Errors
+    /// `SB-5011` when it does not, `SB-40xx` for what is wrong with it, `SB-15xx`.
+    pub async fn version(&self, manifest: &str, digest: &str) -> Result<Arc<Plugin>, Refusal> {
+        let blobs = self.broker.blobs(COMPONENTS).await?;
+        self.deployed_from(&*blobs, manifest, digest).await
+    }
+
+    async fn deployed_from(
+        &self,
+        blobs: &dyn Blobs,
+        manifest: &str,
+        digest: &str,
+    ) -> Result<Arc<Plugin>, Refusal> {
+        let component = blobs.get(digest).await?;
+        let component = component.ok_or_else(|| Refusal::new("SB-5011", "The component is not here."))?;
+        let refused =
+            |error: stadtbus_plugin_host::PluginError| Refusal::new(error.code(), error.to_string());
+        let manifest = Manifest::parse(manifest).map_err(refused)?;
+        self.host.deploy(&manifest, &component).await.map_err(refused)
     }
 
     pub(super) async fn pointer(&self) -> Result<Option<(Pointer, u64)>, Refusal> {

@@ -7,13 +7,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use stadtbus_broker::BrokerError;
-use stadtbus_contracts::Sink;
+use stadtbus_contracts::{Registry, Sink};
 use stadtbus_event::Event;
 use stadtbus_plugin_host::{Draft, OwnedInput};
 
-use super::Dispatcher;
+use super::{Dispatcher, versions::Versions};
 use crate::{
-    city::LiveCity,
+    city::{LiveCity, Order},
     clock,
     facts::SpanKind,
     lanes::{Item, Lane, Outcome},
@@ -22,6 +22,7 @@ use crate::{
 };
 
 mod published;
+mod versions;
 
 /// What became of one input.
 enum Derived {
@@ -35,15 +36,17 @@ type Changes = BTreeMap<String, Held>;
 impl Dispatcher {
     /// Transform → log → state → settle, for a whole group of events.
     pub(super) async fn derive(&self, lane: &Lane, city: &LiveCity, items: Vec<Item>) {
-        let Some(plugin) = &lane.order.transform else {
+        let Some(placed) = &lane.order.transform else {
             return;
         };
+        let versions = self.versions(placed);
+        let plugin = &*versions.service;
         if let Err(error) = self.look_up_outputs(lane, &items).await {
             tracing::warn!(subscription = %lane.order.id(), %error, "It is not known what was derived before; the inputs wait.");
             return items.into_iter().for_each(|item| lane.put_back(item));
         }
         // What was published before its time was over counts, too.
-        let (items, expired) = items
+        let (mut items, expired) = items
             .into_iter()
             .partition::<Vec<_>, _>(|item| !item.has_expired() || !lane.outputs_of(item).is_empty());
         for item in expired {
@@ -55,9 +58,9 @@ impl Dispatcher {
         }
         let mut changes = Changes::new();
         let mut made = match &plugin.state {
-            None => self.derive_stateless(lane, city, plugin, &items).await,
+            None => self.derive_stateless(lane, city, &versions, &mut items).await,
             Some(_) => {
-                self.derive_in_turn(lane, city, plugin, &items, &mut changes)
+                self.derive_in_turn(lane, city, &versions, &mut items, &mut changes)
                     .await
             }
         };
@@ -141,37 +144,21 @@ impl Dispatcher {
         }
     }
 
-    async fn derive_stateless(
-        &self,
-        lane: &Lane,
-        city: &LiveCity,
-        plugin: &Transform,
-        items: &[Item],
-    ) -> Vec<Result<Derived, TransformError>> {
-        let events = items.iter().map(|item| Arc::clone(&item.logged.event)).collect();
-        let steps = plugin.run_events(events).await;
-        items
-            .iter()
-            .zip(steps)
-            .map(|(item, step)| self.outputs(lane, city, plugin, &item.logged, step?.result))
-            .collect()
-    }
-
     /// Inputs with one state key see each other's state, so a plugin with state runs them in turn. One that has
     /// to wait ends the turn: run later, it would meet a state that is ahead of it.
     async fn derive_in_turn(
         &self,
         lane: &Lane,
         city: &LiveCity,
-        plugin: &Transform,
-        items: &[Item],
+        versions: &Versions<'_>,
+        items: &mut [Item],
         changes: &mut Changes,
     ) -> Vec<Result<Derived, TransformError>> {
         let mut made = Vec::with_capacity(items.len());
         let mut waits: Option<TransformError> = None;
         for item in items {
             let one = match &waits {
-                None => self.derive_one(lane, city, plugin, item, changes).await,
+                None => self.derive_one(lane, city, versions, item, changes).await,
                 Some(error) => Err(error.clone()),
             };
             waits = one.as_ref().err().filter(|error| error.transient).cloned();
@@ -184,29 +171,28 @@ impl Dispatcher {
         &self,
         lane: &Lane,
         city: &LiveCity,
-        plugin: &Transform,
-        item: &Item,
+        versions: &Versions<'_>,
+        item: &mut Item,
         changes: &mut Changes,
     ) -> Result<Derived, TransformError> {
-        let (Some(key), Some(store)) = (
-            plugin.state_key(&OwnedInput::Event(Arc::clone(&item.logged.event)))?,
-            &plugin.state,
-        ) else {
-            let step = plugin
-                .run_one(OwnedInput::Event(Arc::clone(&item.logged.event)), None)
-                .await?;
-            return self.outputs(lane, city, plugin, &item.logged, step.result);
+        let plugin = &*versions.service;
+        let input = OwnedInput::Event(Arc::clone(&item.logged.event));
+        let (Some(key), Some(store)) = (plugin.state_key(&input)?, &plugin.state) else {
+            return Err(TransformError::new(
+                "SB-4007",
+                "The plugin keeps state but has no place for it.",
+            ));
         };
         let held = match changes.get(&key) {
             Some(held) => held.clone(),
             None => store.get(&key).await?,
         };
-        let (log, position) = (item.logged.log.as_str(), item.logged.position);
+        let (log, position) = (item.logged.log.clone(), item.logged.position);
         // A dead letter that is sent again comes after later inputs that the state includes, and so does what was parked
         // before the plugin kept state.
         let included = match (item.due, item.parked) {
-            (None, None) => held.includes(log, position),
-            _ => held.ends_with(&event_input(log, position)),
+            (None, None) => held.includes(log.as_str(), position),
+            _ => held.ends_with(&event_input(log.as_str(), position)),
         };
         if included {
             return Ok(Derived::Dropped {
@@ -214,14 +200,9 @@ impl Dispatcher {
                 reason: "The plugin's state includes this event already.".to_owned(),
             });
         }
-        let step = plugin
-            .run_one(
-                OwnedInput::Event(Arc::clone(&item.logged.event)),
-                held.value.clone(),
-            )
-            .await?;
-        let derived = self.outputs(lane, city, plugin, &item.logged, step.result)?;
-        changes.insert(key, held.after_event(step.state, log, position));
+        let before = (key, held.value.clone());
+        let (derived, change) = self.derive_with(lane, city, versions, item, &before).await?;
+        changes.insert(before.0, held.after_event(change, log.as_str(), position));
         Ok(derived)
     }
 
@@ -265,15 +246,7 @@ impl Dispatcher {
                 format!("The event was derived {} times already.", self.limits.hops_max),
             ));
         }
-        if let Sink::Log(sink) = &lane.order.subscription().sink
-            && !sink.publishes.iter().any(|ty| ty.as_str() == draft.ty)
-        {
-            return Err(TransformError::new(
-                "SB-4111",
-                "The plugin's output has a type that this subscription may not publish.",
-            ));
-        }
-        let (event, contract) = self.make(lane, city, plugin, logged, draft, n)?;
+        let (event, contract) = make(&lane.order, &city.registry, plugin, logged, draft, n)?;
         let span = self.span("transform", SpanKind::Producer, lane, logged);
         let traceparent = span.traceparent();
         span.end(None);
@@ -288,45 +261,6 @@ impl Dispatcher {
             traceparent,
         };
         Ok((Arc::new(event), provenance))
-    }
-
-    /// A plugin's output with the host's identity, validated against its contract, which is named.
-    pub(super) fn make(
-        &self,
-        lane: &Lane,
-        city: &LiveCity,
-        plugin: &Transform,
-        logged: &Logged,
-        draft: Draft,
-        n: usize,
-    ) -> Result<(Event, String), TransformError> {
-        if !plugin.produces(&draft.ty) {
-            return Err(TransformError::new(
-                "SB-4111",
-                "The plugin's output has a type that its manifest does not name.",
-            ));
-        }
-        let source = match &lane.order.subscription().sink {
-            Sink::Log(sink) => sink.source.clone(),
-            _ => logged.event.source().to_owned(),
-        };
-        let origin = identity::Origin::Event {
-            event: &logged.event,
-            log: logged.log.as_str(),
-            position: logged.position,
-            subscription: lane.order.id().as_str(),
-        };
-        let event = identity::identify(lane.order.partner(), &source, draft, n, origin)
-            .map_err(|error| TransformError::new("SB-4107", format!("output is no CloudEvent: {error}")))?;
-        // Into the log a partner publishes what it has contracts for; to itself it may also hand a view of
-        // somebody else's event, if that type's own contract describes it.
-        let publisher = if lane.order.is_derivation() {
-            lane.order.partner()
-        } else {
-            city.publisher_of(event.ty()).unwrap_or(lane.order.partner())
-        };
-        let contract = transform::check_output(&city.registry, publisher, &event)?;
-        Ok((event, contract))
     }
 
     async fn keep_state(
@@ -348,6 +282,56 @@ impl Dispatcher {
         }
         Ok(())
     }
+}
+
+/// A plugin's output with the host's identity, validated against its contract, which is named.
+pub(super) fn make(
+    order: &Order,
+    registry: &Registry,
+    plugin: &Transform,
+    logged: &Logged,
+    draft: Draft,
+    n: usize,
+) -> Result<(Event, String), TransformError> {
+    let sink = &order.subscription().sink;
+    if let Sink::Log(sink) = sink
+        && !sink.publishes.iter().any(|ty| ty.as_str() == draft.ty)
+    {
+        return Err(TransformError::new(
+            "SB-4111",
+            "The plugin's output has a type that this subscription may not publish.",
+        ));
+    }
+    if !plugin.produces(&draft.ty) {
+        return Err(TransformError::new(
+            "SB-4111",
+            "The plugin's output has a type that its manifest does not name.",
+        ));
+    }
+    let source = match sink {
+        Sink::Log(sink) => sink.source.clone(),
+        _ => logged.event.source().to_owned(),
+    };
+    let origin = identity::Origin::Event {
+        event: &logged.event,
+        log: logged.log.as_str(),
+        position: logged.position,
+        subscription: order.id().as_str(),
+    };
+    let event = identity::identify(order.partner(), &source, draft, n, origin)
+        .map_err(|error| TransformError::new("SB-4107", format!("output is no CloudEvent: {error}")))?;
+    // Into the log a partner publishes what it has contracts for; to itself it may also hand a view of
+    // somebody else's event, if that type's own contract describes it.
+    let holder = || {
+        let contract = registry.contract(event.ty())?;
+        Some(&contract.contract().publisher)
+    };
+    let publisher = match order.is_derivation() {
+        true => order.partner(),
+        false => holder().unwrap_or(order.partner()),
+    };
+    let contract = transform::check_output(registry, publisher, &event)?;
+    Ok((event, contract))
 }
 
 impl Derived {

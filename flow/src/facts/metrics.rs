@@ -102,6 +102,7 @@ pub struct Metrics {
     difference: Family<LaneLabels, Gauge>,
     broker_up: Gauge,
     log_damaged: Family<LogLabels, Gauge>,
+    pub(super) rollouts: super::rollouts::RolloutMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -134,6 +135,7 @@ impl Default for Metrics {
             difference: Family::default(),
             broker_up: Gauge::default(),
             log_damaged: Family::default(),
+            rollouts: super::rollouts::RolloutMetrics::default(),
         };
         metrics.register();
         metrics.register_lanes();
@@ -190,6 +192,7 @@ impl Metrics {
             "1 while a log or bucket contradicts what was acknowledged; nothing is accepted then.",
             self.log_damaged.clone(),
         );
+        self.rollouts.register(&mut registry);
     }
 
     /// What each lane shows.

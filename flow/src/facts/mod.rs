@@ -5,9 +5,11 @@
 //! out of metrics and out of log lines above debug.
 
 mod metrics;
+mod rollouts;
 mod trace;
 
 pub use metrics::{LaneGauges, Metrics};
+pub(crate) use rollouts::{RolloutMoved, RolloutRan};
 pub use trace::{Span, SpanKind, Traces};
 
 use crate::{Refusal, lanes::Outcome, log::Receipt};

@@ -10,6 +10,7 @@ use super::{
     german::german,
     outcomes::{Outcomes, Recorded},
     pending::{parked, parked_elsewhere, whereabouts as in_words},
+    versions,
     whereabouts::Whereabouts,
 };
 use crate::{
@@ -234,6 +235,14 @@ fn matched(whose: &Whose<'_>, verdict: Verdict) -> StepLine {
 fn recorded(lines: &mut Vec<StepLine>, whose: &Whose<'_>, recorded: &Recorded) {
     let fact = &recorded.fact;
     failed(lines, whose, &fact.notes, fact.attempts, Basis::Recorded);
+    let plugin = match fact.ran.as_deref() {
+        None => recorded.plugin.clone(),
+        Some(ran) => {
+            let line = whose.line("transform", versions::word(ran), Basis::Recorded);
+            lines.push(versions::told(line, ran));
+            Some(ran.plugin.clone())
+        }
+    };
     let step = if fact.outcome == Outcome::Filtered || whose.derivation {
         "transform"
     } else {
@@ -243,7 +252,7 @@ fn recorded(lines: &mut Vec<StepLine>, whose: &Whose<'_>, recorded: &Recorded) {
         at: Some(rfc3339(from_millis(fact.at_ms))),
         detail: fact.detail.as_deref().unwrap_or_default().to_owned(),
         detail_de: fact.detail.as_deref().and_then(german),
-        rule: recorded.plugin.clone(),
+        rule: plugin,
         tables: recorded.tables.clone(),
         attempt: (fact.attempts > 0).then_some(fact.attempts),
         code: fact.code.as_deref().map(str::to_owned),

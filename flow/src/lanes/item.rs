@@ -7,7 +7,7 @@ use stadtbus_broker::Position;
 use stadtbus_event::extensions::ExpiryTime;
 
 use super::keys::Key;
-use crate::{clock, deliver::dead_letter::Edits, log::Logged};
+use crate::{clock, deliver::dead_letter::Edits, log::Logged, rollout::Ran};
 
 /// Most attempts remembered one by one, as many as a subscription may allow; older ones are only counted.
 pub const ATTEMPTS_KEPT_MAX: usize = 100;
@@ -75,6 +75,8 @@ pub struct Item {
     pub(crate) begun: bool,
     /// When a scheduled retry will try again, in milliseconds since 1970.
     pub next_ms: Option<u64>,
+    /// Which version of the plugin it went through last, where a rollout decided that.
+    pub(crate) ran: Option<Arc<Ran>>,
     /// When the event entered the lane, for the age that operators watch.
     pub entered: SystemTime,
 }
@@ -93,6 +95,7 @@ impl Item {
             notes: Vec::new(),
             begun: false,
             next_ms: None,
+            ran: None,
             entered: clock::now(),
         }
     }

@@ -138,6 +138,7 @@ impl Lane {
             detail: Some("It is in no log any more.".into()),
             next_ms: None,
             notes: Box::default(),
+            ran: None,
         };
         state.tell(fact, Some(due));
     }

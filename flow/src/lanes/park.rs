@@ -253,6 +253,7 @@ impl Lane {
             detail: Some("It is in no log any more.".into()),
             next_ms: None,
             notes: Box::default(),
+            ran: None,
         };
         state.tell(fact, None);
         if let Some(next) = state.keys.lost(&wanted.key, wanted.position) {
@@ -386,6 +387,7 @@ impl State {
             detail: Some(detail.into_boxed_str()),
             next_ms: None,
             notes: item.notes.into_iter().map(AttemptNote::without_answer).collect(),
+            ran: item.ran,
         });
     }
 }

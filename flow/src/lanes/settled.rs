@@ -5,11 +5,13 @@
 //! so a crash can repeat a fact but never lose one; a repeated fact is the truth, for the event was delivered
 //! twice.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Entry, LogName, Position, Record};
 
 use super::item::{AttemptNote, Outcome};
-use crate::transform::TableVersions;
+use crate::{rollout::Ran, transform::TableVersions};
 
 /// Most facts in one page; a page stays well below the broker's largest message.
 pub const PAGE_FACTS_MAX: usize = 2_048;
@@ -44,6 +46,9 @@ pub struct Fact {
     /// The failed attempts before.
     #[serde(rename = "n", default, skip_serializing_if = "no_notes")]
     pub notes: Box<[AttemptNote]>,
+    /// Which version of the plugin it went through, where a rollout decided that; else it is the page's.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Arc<Ran>>,
 }
 
 /// The port knows no format, so how a log's name is written stands here.

@@ -250,6 +250,7 @@ impl State {
             detail: detail.map(String::into_boxed_str),
             next_ms: item.next_ms.filter(|_| outcome == Outcome::Retry),
             notes: item.notes.into_iter().map(AttemptNote::without_answer).collect(),
+            ran: item.ran,
         };
         self.tell(fact, item.due);
     }

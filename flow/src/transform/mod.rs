@@ -12,15 +12,15 @@ pub mod identity;
 mod state;
 mod tables;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use stadtbus_contracts::Registry;
 use stadtbus_event::Event;
 use stadtbus_plugin_host::{
-    Answer, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Verdict,
+    Answer, Cost, Draft, Failure, OwnedCall, OwnedInput, Plugin, Pool, StateChange, Verdict,
 };
-pub use state::{Held, STATE, StateStore, event_input};
+pub use state::{Held, STATE, StateStore, after, event_input};
 pub use tables::{GivenTables, TableVersions, tables};
 
 /// Why an event could not be transformed.
@@ -32,6 +32,8 @@ pub struct TransformError {
     pub detail: String,
     /// Whether another attempt can help: only trouble with the broker, for a plugin is a pure function.
     pub transient: bool,
+    /// What the call cost that failed, if there was one.
+    pub cost: Cost,
 }
 
 impl TransformError {
@@ -40,13 +42,17 @@ impl TransformError {
             code,
             detail: detail.into(),
             transient: false,
+            cost: Cost::default(),
         }
     }
 }
 
 impl From<Failure> for TransformError {
     fn from(failure: Failure) -> Self {
-        Self::new(failure.code, failure.detail)
+        Self {
+            cost: failure.cost,
+            ..Self::new(failure.code, failure.detail)
+        }
     }
 }
 
@@ -56,6 +62,7 @@ impl From<stadtbus_broker::BrokerError> for TransformError {
             code: error.code(),
             detail: error.to_string(),
             transient: true,
+            cost: Cost::default(),
         }
     }
 }
@@ -90,6 +97,17 @@ pub struct Step {
     pub result: Transformed,
     /// The change of state under the key of the input.
     pub state: StateChange,
+    /// What the call cost.
+    pub cost: Cost,
+}
+
+/// What came of running one version, and what that cost.
+#[derive(Debug, Clone)]
+pub struct Run<T> {
+    /// What came of it.
+    pub outcome: T,
+    /// What it cost.
+    pub cost: Cost,
 }
 
 /// One plugin in one place: the component, its configuration, its tables, its state.
@@ -122,16 +140,34 @@ impl Transform {
         }
     }
 
+    /// Another version of the plugin in the same place.
+    #[must_use]
+    pub fn with(&self, plugin: &Arc<Plugin>) -> Self {
+        let ttl = plugin.manifest().state.as_ref().map(|state| state.ttl_s);
+        let state = self.state.as_ref().zip(ttl);
+        Self {
+            plugin: Arc::clone(plugin),
+            state: state.map(|(state, ttl_s)| state.kept_for(Duration::from_secs(ttl_s))),
+            ..self.clone()
+        }
+    }
+
     /// `partner/name@version+digest`.
     #[must_use]
     pub fn name(&self) -> String {
-        let manifest = self.plugin.manifest();
+        Self::name_of(&self.plugin)
+    }
+
+    /// `partner/name@version+digest` of a plugin.
+    #[must_use]
+    pub fn name_of(plugin: &Plugin) -> String {
+        let manifest = plugin.manifest();
         format!(
             "{}/{}@{}+{}",
             manifest.partner,
             manifest.plugin,
             manifest.version,
-            self.plugin.digest()
+            plugin.digest()
         )
     }
 
@@ -144,6 +180,18 @@ impl Transform {
     /// Whether it is this very plugin.
     pub(crate) fn is_of(&self, plugin: &Arc<Plugin>) -> bool {
         Arc::ptr_eq(&self.plugin, plugin)
+    }
+
+    /// `partner/name`.
+    #[must_use]
+    pub fn plugin_name(&self) -> String {
+        self.plugin.manifest().name()
+    }
+
+    /// SHA-256 of the component.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.plugin.digest()
     }
 
     /// The key under which the plugin keeps state for this input, if it keeps any.
@@ -214,15 +262,16 @@ fn step(answer: Result<Answer, Failure>) -> Result<Step, TransformError> {
             reason: reason.text,
         },
         Verdict::Reject(reason) => {
-            return Err(TransformError::new(
-                "SB-4108",
-                format!("{}: {}", reason.code, reason.text),
-            ));
+            return Err(TransformError {
+                cost: answer.cost,
+                ..TransformError::new("SB-4108", format!("{}: {}", reason.code, reason.text))
+            });
         }
     };
     Ok(Step {
         result,
         state: answer.state,
+        cost: answer.cost,
     })
 }
 

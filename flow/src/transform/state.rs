@@ -36,6 +36,21 @@ impl Held {
         self.last.as_deref() == Some(input)
     }
 
+    /// Whether anything was ever written under this key.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.revision.is_some()
+    }
+
+    /// A cell that nobody wrote yet, with this value to begin with.
+    #[must_use]
+    pub fn begun_as(value: Option<Bytes>) -> Self {
+        Self {
+            value,
+            ..Self::default()
+        }
+    }
+
     /// Whether this event of a log is included, for events that are run in the order of their log.
     #[must_use]
     pub fn includes(&self, log: &str, position: Position) -> bool {
@@ -54,14 +69,20 @@ impl Held {
     /// The same cell after an input of this name.
     #[must_use]
     pub fn after(mut self, change: StateChange, input: String) -> Self {
-        match change {
-            StateChange::Unchanged => {}
-            StateChange::Put(bytes) => self.value = Some(Bytes::from(bytes)),
-            StateChange::Clear => self.value = None,
-        }
+        self.value = after(self.value, change);
         self.last = Some(input);
         self.answer = None;
         self
+    }
+}
+
+/// What is kept after a change.
+#[must_use]
+pub fn after(before: Option<Bytes>, change: StateChange) -> Option<Bytes> {
+    match change {
+        StateChange::Unchanged => before,
+        StateChange::Put(bytes) => Some(Bytes::from(bytes)),
+        StateChange::Clear => None,
     }
 }
 
@@ -98,6 +119,22 @@ impl StateStore {
             cells,
             place: place.into(),
             ttl,
+        }
+    }
+
+    /// The same state, forgotten so long after its last change.
+    #[must_use]
+    pub fn kept_for(&self, ttl: Duration) -> Self {
+        Self { ttl, ..self.clone() }
+    }
+
+    /// State of its own for the version with this digest, beside the one that is in service.
+    #[must_use]
+    pub fn beside(&self, digest: &str) -> Self {
+        let short: String = digest.chars().take(16).collect();
+        Self {
+            place: format!("shadow.{short}.{}", self.place).into(),
+            ..self.clone()
         }
     }
 

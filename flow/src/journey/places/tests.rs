@@ -187,6 +187,7 @@ async fn pages_are_found_by_exactly_the_positions_they_tell_of() {
             detail: None,
             next_ms: None,
             notes: Box::default(),
+            ran: None,
         });
         let page = Page {
             plugin: None,

@@ -122,6 +122,7 @@ impl World {
             detail: None,
             next_ms: None,
             notes: Box::default(),
+            ran: None,
         };
         let page = Page {
             plugin: None,
