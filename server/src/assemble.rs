@@ -25,6 +25,7 @@ use stadtbus_flow::{
     journey::Places,
     lanes::{Lanes, lease::Holder},
     log::LogWriter,
+    rollout::Rollouts,
     statement::{Statements, Zone},
 };
 use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Pool};
@@ -35,6 +36,7 @@ use crate::{
     config::{BrokerKind, Config},
     http::Bodies,
     keys::{keeper, signing_keys, verifier},
+    rollouts::rollouts,
     telemetry::{self, Spans},
     witness::{Watch, witnessed},
 };
@@ -60,6 +62,7 @@ pub struct Bus {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) places: Option<Arc<Places>>,
     pub(crate) statements: Arc<Statements>,
+    pub(crate) rollouts: Arc<Rollouts>,
     pub(crate) facts: Arc<Facts>,
     pub(crate) degraded: Option<String>,
     /// Places for WebSockets.
@@ -92,13 +95,15 @@ impl Bus {
             .with_origin(origin(&config, address)?)
             .with_secrets(Arc::clone(&secrets))
             .with_consents(consents.clone());
-        let dispatcher = Arc::new(Dispatcher::new(
+        let rollouts = rollouts(&broker, &cities, &facts);
+        let dispatcher = Dispatcher::new(
             Arc::clone(&broker),
             log.clone(),
             webhook,
             Arc::clone(&facts),
             limits.clone(),
-        ));
+        );
+        let dispatcher = Arc::new(dispatcher.with_rollouts(Arc::clone(&rollouts)));
         let lanes = Lanes::open(
             Arc::clone(&broker),
             Arc::clone(&cities),
@@ -113,10 +118,11 @@ impl Bus {
             log,
             Arc::clone(&facts),
             limits.clone(),
-        );
-        let places = places(&config);
+        )
+        .with_rollouts(Arc::clone(&rollouts));
         let statements = statements(&config, (&broker, witness.as_ref()), (&cities, &lanes), &secrets)?;
         let bus = Self {
+            places: places(&config),
             config,
             bodies: Bodies::new(limits.bodies_bytes_max),
             sockets: Arc::new(Semaphore::new(limits.websockets_max)),
@@ -132,8 +138,8 @@ impl Bus {
             acceptor,
             dispatcher,
             lanes,
-            places,
             statements,
+            rollouts,
             facts,
             degraded,
             spans,
@@ -191,7 +197,7 @@ impl Bus {
                 "The city that the broker holds could not be put in force; this process is not ready."
             );
         }
-        Ok(())
+        self.load_rollouts().await
     }
 
     /// Starts half two.
@@ -207,6 +213,7 @@ impl Bus {
     pub(crate) async fn stop_dispatch(&self) {
         if self.config.dispatch {
             self.lanes.shutdown().await;
+            self.rollouts.write_counts().await;
         }
     }
 
@@ -236,7 +243,7 @@ impl Bus {
         }
     }
 
-    fn keep(&self, task: JoinHandle<()>) {
+    pub(crate) fn keep(&self, task: JoinHandle<()>) {
         self.tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

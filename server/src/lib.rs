@@ -9,6 +9,7 @@ mod config;
 mod describe;
 mod http;
 mod keys;
+mod rollouts;
 mod telemetry;
 mod witness;
 

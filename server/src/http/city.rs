@@ -26,7 +26,7 @@ use super::{
     extract::{Path, Payload},
     operator,
     orders::follow,
-    principal,
+    principal, rollouts,
 };
 use crate::{
     Bus,
@@ -263,13 +263,17 @@ pub(super) async fn deploy(
         .deploy(body.manifest, component, &format!("{}/{}", by.partner, by.system))
         .await?;
     follow(&bus, &applied.digest).await;
+    // Whoever deploys a version wants that one, whatever a rollout decided before.
+    let name = format!("{partner}/{name}");
+    let whole = rollouts::by(&by, Some(format!("deployed {}", manifest.version)))?;
+    bus.rollouts.replaced(&name, whole).await?;
     let change = if applied.digest == before {
         "unchanged"
     } else {
         "deployed"
     };
     Ok(Json(Deployed {
-        plugin: format!("{partner}/{name}@{}", manifest.version),
+        plugin: format!("{name}@{}", manifest.version),
         digest,
         change,
     }))
@@ -339,7 +343,7 @@ fn parsed(body: &[u8]) -> Result<(Body, BTreeMap<String, Bytes>), Problem> {
     Ok((body, components))
 }
 
-fn decoded(text: &str) -> Result<Bytes, Problem> {
+pub(super) fn decoded(text: &str) -> Result<Bytes, Problem> {
     STANDARD
         .decode(text)
         .map(Bytes::from)

@@ -22,6 +22,7 @@ mod problem;
 mod publish;
 mod publish_socket;
 mod replays;
+mod rollouts;
 mod secret;
 mod statements;
 mod subscriptions;
@@ -132,6 +133,12 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(city::current, city::apply))
         .with(routes!(city::plan))
         .with(routes!(city::deploy))
+        .with(routes!(rollouts::show))
+        .with(routes!(rollouts::shadow))
+        .with(routes!(rollouts::canary))
+        .with(routes!(rollouts::promote))
+        .with(routes!(rollouts::rollback))
+        .with(routes!(rollouts::diff))
         .bodies_of(ADMIN_BODY_BYTES_MAX);
     everyday.merge(admin)
 }
