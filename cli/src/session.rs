@@ -67,6 +67,17 @@ impl Session {
         Client::new(&self.server, token.as_deref())
     }
 
+    /// A client for what belongs to a partner: with the partner's own scope where the caller is one of its systems, else as an
+    /// operator.
+    pub(crate) fn client_of(&self, partner: &str, own: Scope) -> Result<Client, Failure> {
+        let identity = self
+            .identity
+            .as_deref()
+            .and_then(|identity| identity.split_once('/'));
+        let is_own = identity.is_some_and(|(of, _)| of == partner);
+        self.client(if is_own { own } else { Scope::Operate })
+    }
+
     /// The token for an address of somebody's choice. One that only lies in the environment is meant for the bus and goes
     /// nowhere else.
     pub(crate) fn token_to(&self, uri: &http::Uri, scope: Scope) -> Result<Option<String>, Failure> {

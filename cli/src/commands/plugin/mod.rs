@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 mod build;
 mod check;
 mod deploy;
+mod diff;
 mod new;
+mod rollout;
 mod test;
 
 /// The arguments.
@@ -32,6 +34,12 @@ enum Verb {
     Test(test::Args),
     Check(check::Args),
     Deploy(deploy::Args),
+    Diff(diff::Args),
+    Shadow(rollout::Shadow),
+    Canary(rollout::Canary),
+    Promote(rollout::Promote),
+    Rollback(rollout::Rollback),
+    Status(rollout::Status),
 }
 
 /// Runs one of the verbs.
@@ -42,6 +50,12 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
         Verb::Test(args) => test::run(&args, session),
         Verb::Check(args) => check::run(&args, session),
         Verb::Deploy(args) => deploy::run(&args, session),
+        Verb::Diff(args) => diff::run(&args, session),
+        Verb::Shadow(args) => rollout::shadow(&args, session),
+        Verb::Canary(args) => rollout::canary(&args, session),
+        Verb::Promote(args) => rollout::promote(&args, session),
+        Verb::Rollback(args) => rollout::rollback(&args, session),
+        Verb::Status(args) => rollout::status(&args, session),
     }
 }
 
