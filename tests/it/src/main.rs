@@ -41,6 +41,7 @@ mod reading;
 mod replays;
 mod restart;
 mod rights;
+mod rollouts;
 mod signatures;
 mod state;
 mod statements;
