@@ -7,9 +7,10 @@
 //! | Python | componentize-py | PyPI |
 //! | Zig | zig | PyPI |
 //!
-//! What the machine does not have is fetched once, in a pinned version whose checksum is known ([`tools`]). A component is
+//! A component carries what it is made of and its licence ([`bom`]). What the machine does not have is fetched once, in a pinned version whose checksum is known ([`tools`]). A component is
 //! built again only if something it is made of has changed ([`inputs`]).
 
+mod bom;
 mod fallback;
 mod inputs;
 mod python;
@@ -69,7 +70,7 @@ pub fn build(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
     let path = dir.join("build").join(format!("{}.wasm", manifest.plugin));
     let component = match manifest.language.as_str() {
         // Cargo knows better than we do what has changed.
-        "rust" => component_of(&rust::compile(&dir, &target_dir)?)?,
+        "rust" => bom::carry(component_of(&rust::compile(&dir, &target_dir)?)?, &dir, &manifest)?,
         "typescript" | "python" | "zig" => {
             let sdk = Sdk::of(&dir, &manifest.language)?;
             let digest = inputs::digest(&dir, &sdk)?;
@@ -81,6 +82,7 @@ pub fn build(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
                     "python" => python::component(&dir, &sdk, &target_dir)?,
                     _ => zig::component(&dir, &sdk, &target_dir, &manifest)?,
                 };
+                let component = bom::carry(component, &dir, &manifest)?;
                 write(&path, &component)?;
                 inputs::remember(&path, &digest);
                 component

@@ -36,6 +36,7 @@ mod artefacts;
 mod bindings;
 pub mod build;
 mod call;
+mod carried;
 mod compile;
 mod document;
 mod engine;
@@ -54,6 +55,7 @@ mod verdict;
 mod warm;
 
 pub use call::{Answer, Call, ConfigFault, Cost, Draft, Input, LogLine, Reason, StateChange, Verdict};
+pub use carried::{Carried, SBOM_BYTES_MAX};
 pub use compile::{CompilerCommand, compile_child};
 pub use error::{Failure, PluginError};
 pub use host::{Host, HostConfig};

@@ -95,6 +95,12 @@ pub struct Manifest {
     /// Names of the lookup tables it reads.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<String>,
+    /// Whether it may write lines to the log of the bus.
+    #[serde(default = "default_log")]
+    pub log: bool,
+    /// Its licence, an SPDX expression; if absent, what the package file of its language says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
     /// Limits of one call.
     #[serde(default)]
     pub limits: Limits,
@@ -151,6 +157,18 @@ impl Manifest {
         format!("{}/{}", self.partner, self.plugin)
     }
 
+    /// What it asks to be granted: `state:<key>`, `table:<name>` for each table, `log`. In this order.
+    #[must_use]
+    pub fn grants(&self) -> Vec<String> {
+        let state = self.state.iter().map(|state| format!("state:{}", state.key));
+        let mut tables = self.tables.clone();
+        tables.sort();
+        tables.dedup();
+        let tables = tables.into_iter().map(|table| format!("table:{table}"));
+        let log = self.log.then(|| "log".to_owned());
+        state.chain(tables).chain(log).collect()
+    }
+
     /// The export the component must have.
     #[must_use]
     pub fn export(&self) -> &'static str {
@@ -167,6 +185,10 @@ fn default_world() -> World {
 
 fn default_language() -> String {
     "rust".to_owned()
+}
+
+fn default_log() -> bool {
+    true
 }
 
 fn default_ttl() -> u64 {

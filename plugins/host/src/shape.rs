@@ -22,6 +22,8 @@ const IMPORTS: &[&str] = &[
 const CONFIGURATION: &str = "stadtbus:plugin/configuration@1.";
 /// The minor version of the interface that this host speaks. A component of an earlier one runs, one of a later does not.
 const MINOR: u64 = 1;
+/// The one of them that a manifest may do without.
+const LOG: &str = "stadtbus:plugin/log@";
 /// Names of refused imports that are listed.
 const IMPORTS_LISTED_MAX: usize = 20;
 
@@ -156,6 +158,7 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
     }
     check_imports(&report.imports)?;
     check_minor(&report)?;
+    check_log(&report.imports, manifest)?;
     if !report.exports.iter().any(|name| name == manifest.export()) {
         return Err(PluginError::new(
             "SB-4003",
@@ -214,6 +217,23 @@ fn check_imports(imports: &[String]) -> Result<(), PluginError> {
         "a plugin has no files, network, clock or randomness: build for wasm32-unknown-unknown, without WASI",
     )
     .names(refused))
+}
+
+/// What the manifest does not ask for is not given.
+fn check_log(imports: &[String], manifest: &Manifest) -> Result<(), PluginError> {
+    let Some(import) = imports.iter().find(|name| name.starts_with(LOG)) else {
+        return Ok(());
+    };
+    if manifest.log {
+        return Ok(());
+    }
+    let detail = format!(
+        "the component imports `{}`, and its manifest says `log: false`",
+        shown_to(import, 100)
+    );
+    Err(PluginError::new("SB-4002", detail)
+        .hint("take `log: false` out of plugin.yaml, or write no log lines")
+        .names(vec![shown_to(import, 100)]))
 }
 
 fn read(component: &[u8]) -> Result<Report, PluginError> {
@@ -370,7 +390,7 @@ pub(crate) fn without_debug_info(module: &[u8]) -> Result<Vec<u8>, PluginError> 
     Ok(kept)
 }
 
-fn leb128(mut value: usize, into: &mut Vec<u8>) {
+pub(crate) fn leb128(mut value: usize, into: &mut Vec<u8>) {
     while value >= 0x80 {
         into.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;

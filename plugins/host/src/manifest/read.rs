@@ -19,6 +19,8 @@ const KEYS: &[&str] = &[
     "produces",
     "state",
     "tables",
+    "log",
+    "license",
     "limits",
 ];
 const STATE_KEYS: &[&str] = &["key", "ttl_s", "bytes_max"];
@@ -80,6 +82,14 @@ impl Manifest {
             return Err(invalid(
                 "`instances: warm` is for languages of the world `bytes`; in the world `records` each call has a fresh instance",
             ));
+        }
+        let printable = |text: &String| !text.is_empty() && text.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if self
+            .license
+            .as_ref()
+            .is_some_and(|text| text.len() > 200 || !printable(text))
+        {
+            return Err(invalid("`license` must be an SPDX expression such as EUPL-1.2"));
         }
         self.check_types()?;
         if self.tables.len() > TABLES_MAX || self.tables.iter().any(|table| !is_name(table, 40)) {

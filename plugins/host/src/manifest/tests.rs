@@ -31,6 +31,16 @@ fn what_is_not_said_has_a_default() {
 }
 
 #[test]
+fn what_it_asks_to_be_granted_is_listed() {
+    assert_eq!(Manifest::parse(GOOD).unwrap().grants(), ["log"]);
+    let more = format!("{GOOD}log: false\nstate: {{key: /nr}}\ntables: [b, a, b]\nlicense: EUPL-1.2\n");
+    let manifest = Manifest::parse(&more).unwrap();
+    assert_eq!(manifest.grants(), ["state:/nr", "table:a", "table:b"]);
+    assert_eq!(manifest.license.as_deref(), Some("EUPL-1.2"));
+    assert!(Manifest::parse(&format!("{GOOD}license: \"\"\n")).is_err());
+}
+
+#[test]
 fn each_fault_is_named() {
     let cases = [
         ("plugin: [", "not YAML"),
