@@ -12,7 +12,7 @@ use stadtbus_flow::{
     Limits, Refusal,
     accept::Acceptor,
     authenticate::Verifier,
-    city::Cities,
+    city::{Admission, Cities},
     deliver::{
         consents::Consents,
         credential::Keeper,
@@ -331,7 +331,11 @@ async fn cities(
         egress.set_zones(city.registry.city().zones.clone())
     });
     let cities = Cities::new(Arc::clone(broker), host, pool, config.limits.clone(), on_change);
-    Ok(Arc::new(cities.with_keeper(keeper)))
+    let admission = Admission {
+        signatures: config.plugins.signatures,
+        grants: config.plugins.grants,
+    };
+    Ok(Arc::new(cities.with_keeper(keeper).with_admission(admission)))
 }
 
 /// The index of events. It only makes journeys quick: a bus that cannot keep it works without.

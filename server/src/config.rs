@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use stadtbus_flow::Limits;
+use stadtbus_flow::{
+    Limits,
+    city::{Grants, Signatures},
+};
 use toml::{Table, Value};
 
 /// The reference, compiled in.
@@ -107,6 +110,8 @@ pub struct PluginsConfig {
     pub cache_dir: PathBuf,
     pub instances_max: u32,
     pub threads: usize,
+    pub signatures: Signatures,
+    pub grants: Grants,
 }
 
 /// Section `[credentials]`.

@@ -11,6 +11,7 @@
 mod contracts;
 mod filters;
 mod partners;
+mod provenance;
 mod subscriptions;
 mod webhook;
 
@@ -51,6 +52,7 @@ pub(crate) fn check(city: &City, places: &Places, now: SystemTime) -> Findings {
     }
     check.duplicates();
     check.plugins();
+    check.provenance();
     check.routes();
     for subscription in city.standing_orders() {
         check.subscription(subscription);

@@ -16,7 +16,7 @@
 //! **Why here.** Between the event and the flow: the flow asks it at both ends (accept and route),
 //! the command line uses it without any flow.
 //!
-//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016`, `SB-5017` and `SB-3006`, violations `SB-1201` to `SB-1206`,
+//! Findings carry the codes `SB-5001` to `SB-5014`, `SB-5016`, `SB-5017`, `SB-4021` and `SB-3006`, violations `SB-1201` to `SB-1206`,
 //! `SB-1116` and `SB-1312`, refusals
 //! `SB-1308` to `SB-1310`.
 
@@ -47,6 +47,7 @@ pub mod order;
 mod partner;
 mod payload;
 mod plugin;
+mod provenance;
 pub mod reach;
 mod reader;
 mod registry;
@@ -77,6 +78,9 @@ pub use load::{components, finding_in, lint, load, load_documents};
 pub use partner::{Contact, Partner, PartnerKind, Permission, System, covers};
 pub use payload::NO_PAYLOAD;
 pub use plugin::{PluginName, PluginRef, PluginUse, Role};
+pub use provenance::{
+    ENVELOPE_BYTES_MAX, EnvelopeSignature, PluginKey, PluginSignature, PluginSigner, SIGSTORE_BYTES_MAX, Subjects,
+};
 pub use registry::{CompiledContract, Grounds, Permit, Refusal, Registry, Violation};
 pub use route::Route;
 pub use sink::{Handshake, LogSink, Mode, SealedCredential, Sink, Webhook};

@@ -3,6 +3,7 @@
 mod files;
 mod head;
 mod place;
+mod vouched;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -345,7 +346,8 @@ impl Loader {
             let read = self.document(&path, |reader, node, text| {
                 plugin::read(reader, node, text, digest.unwrap_or_default())
             });
-            if let Some((value, node)) = read {
+            if let Some((mut value, node)) = read {
+                self.vouched(&mut value, &component);
                 self.named(&folder, &value.name);
                 self.place(format!("plugin {}", value.full_name()), &path, node);
                 city.plugins.push(value);

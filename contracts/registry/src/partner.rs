@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use stadtbus_event::{PartnerId, SystemId};
 
 use crate::finding::Text;
+use crate::provenance::{self, PluginKey};
 use crate::reader::Reader;
 use crate::rules;
 use crate::trust::{self, TrustedSource};
@@ -29,6 +30,9 @@ pub struct Partner {
     /// The keys by which its sources sign. Empty: signatures are carried, not checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verifiability: Vec<TrustedSource>,
+    /// The keys by which its integrators sign its plugins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plugin_keys: Vec<PluginKey>,
 }
 
 /// What a partner is to the city.
@@ -148,6 +152,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
             "suspended",
             "systems",
             "verifiability",
+            "plugin_keys",
         ],
     )?;
     let partner = fields.required("partner", |r, n| r.parsed(n, rules::NAME, PartnerId::parse));
@@ -156,6 +161,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
     let contact = fields.required("contact", read_contact);
     let suspended = fields.or("suspended", false, Reader::boolean);
     let systems = fields.required("systems", |r, n| r.list(n, read_system));
+    let plugin_keys = fields.or("plugin_keys", Vec::new(), |r, n| r.list(n, provenance::read_key));
     let verifiability = fields.or("verifiability", Vec::new(), |r, n| r.list(n, trust::read));
     Some(Partner {
         partner: partner?,
@@ -165,6 +171,7 @@ pub(crate) fn read(reader: &Reader, node: &Node) -> Option<Partner> {
         suspended: suspended?,
         systems: systems?,
         verifiability: verifiability?,
+        plugin_keys: plugin_keys?,
     })
 }
 

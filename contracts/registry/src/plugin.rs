@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stadtbus_event::{EventType, PartnerId};
 
 use crate::finding::Text;
+use crate::provenance::PluginSignature;
 use crate::reader::Reader;
 use crate::rules;
 use crate::yaml::{Kind, Node};
@@ -97,6 +98,12 @@ pub struct PluginRef {
     pub digest: String,
     /// The whole manifest as text, for the plugin host.
     pub manifest: String,
+    /// Who vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<PluginSignature>,
+    /// A Sigstore bundle that came with it. It is carried, not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigstore: Option<serde_json::Value>,
 }
 
 impl PluginRef {
@@ -106,6 +113,11 @@ impl PluginRef {
             partner: self.partner.clone(),
             name: self.name.clone(),
         }
+    }
+
+    /// `partner/name@version`, which has one component for ever.
+    pub fn versioned_name(&self) -> String {
+        format!("{}/{}@{}", self.partner, self.name, self.version)
     }
 }
 
@@ -136,7 +148,7 @@ const ROLES: &[(&str, Role)] = &[
 /// Fields of a manifest; those not read here are the plugin host's.
 const MANIFEST: &[&str] = &[
     "plugin", "partner", "version", "title", "role", "world", "language", "consumes", "produces", "state",
-    "tables", "limits",
+    "tables", "log", "license", "limits",
 ];
 
 pub(crate) fn read(reader: &Reader, node: &Node, manifest: &str, digest: String) -> Option<PluginRef> {
@@ -159,6 +171,8 @@ pub(crate) fn read(reader: &Reader, node: &Node, manifest: &str, digest: String)
         tables: tables?,
         digest,
         manifest: manifest.to_owned(),
+        signature: None,
+        sigstore: None,
     })
 }
 

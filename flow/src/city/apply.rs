@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use stadtbus_broker::{CellWrite, Expect, LogName, Position};
-use stadtbus_contracts::{Change, City, PluginRef, Role};
+use stadtbus_contracts::{Change, City, PluginSignature, PluginRef, Role};
 use stadtbus_plugin_host::Manifest;
 
 use super::{
-    Cities, LiveCity, Order,
+    Cities, Lacking, LiveCity, Order,
     ordered::{Impossible, impossible},
     store::{Pointer, compiled},
 };
@@ -38,6 +38,18 @@ pub struct Proposal {
     pub by: String,
 }
 
+/// One plugin that somebody wants in force.
+pub struct Deployment {
+    /// Its manifest as text.
+    pub manifest: String,
+    /// Its component.
+    pub component: Bytes,
+    /// Who vouches for it.
+    pub signature: Option<PluginSignature>,
+    /// A Sigstore bundle to be carried.
+    pub sigstore: Option<serde_json::Value>,
+}
+
 /// What a proposal would change.
 #[derive(Debug)]
 pub struct Plan {
@@ -49,6 +61,8 @@ pub struct Plan {
     pub missing_components: Vec<String>,
     /// How many orders placed over the API stay.
     pub kept: usize,
+    /// Plugins that ask for more than is granted: a second person has to approve that before the city can be applied.
+    pub lacking: Vec<Lacking>,
     /// Those that could not: the city cannot be applied before they are cancelled or made possible again.
     pub impossible: Vec<Impossible>,
 }
@@ -66,7 +80,8 @@ impl Cities {
     /// # Errors
     /// `SB-50xx` for documents that do not fit together, `SB-15xx` when the broker does not answer.
     pub async fn plan(&self, city: City) -> Result<Plan, Refusal> {
-        compiled(city.clone())?;
+        let registry = compiled(city.clone())?;
+        self.check_vouched(registry.city())?;
         let live = self.live.load_full();
         let mut missing_components = Vec::new();
         for plugin in &city.plugins {
@@ -76,11 +91,14 @@ impl Cities {
         }
         let before = live.as_ref().map(|live| live.registry.city());
         let next = with_orders(city, before);
+        self.check_names(&next, before).await?;
+        let lacking = self.lacking(&next, before).await?;
         Ok(Plan {
             changes: stadtbus_contracts::diff(before, &next),
             current: live.as_ref().map(|live| live.digest.clone()).unwrap_or_default(),
             missing_components,
             kept: next.ordered.len(),
+            lacking: lacking.into_iter().map(|(_, lacking)| lacking).collect(),
             impossible: impossible(&next),
         })
     }
@@ -146,6 +164,14 @@ impl Cities {
         let document =
             serde_json::to_vec(&city).map_err(|error| Refusal::new("SB-5005", error.to_string()))?;
         let next = self.compile(city).await?;
+        let before = match stored.as_ref().filter(|_| !ordered) {
+            Some((pointer, _)) => Some(self.document(&pointer.digest).await?),
+            None => None,
+        };
+        // An order changes no plugin.
+        if !ordered {
+            self.admit(next.registry.city(), before.as_ref(), by).await?;
+        }
         self.prepare(&next).await?;
         self.put_document(&next.digest, document.into()).await?;
         let pointer = Pointer {
@@ -154,13 +180,15 @@ impl Cities {
             by: by.to_owned(),
             ordered,
         };
-        let (before, over) = stored.unzip();
+        let (replaced, over) = stored.unzip();
         self.point_to(&pointer, over).await?;
-        if let Some(before) = before.filter(|before| before.ordered && before.digest != pointer.digest) {
-            self.forget_document(&before.digest).await;
+        if let Some(replaced) = replaced.filter(|one| one.ordered && one.digest != pointer.digest) {
+            self.forget_document(&replaced.digest).await;
         }
-        if let Err(refusal) = self.forget_removed(&next).await {
-            tracing::warn!(%refusal, "What was kept for removed subscriptions is left over; the next change removes it.");
+        let forgotten = self.forget_removed(&next).await;
+        let forgotten = forgotten.and(self.forget_grants(before.as_ref(), next.registry.city()).await);
+        if let Err(refusal) = forgotten {
+            tracing::warn!(%refusal, "What was kept for what was removed is left over; the next change removes it.");
         }
         let digest = next.digest.clone();
         self.put_in_force(next);
@@ -171,12 +199,13 @@ impl Cities {
     ///
     /// # Errors
     /// As [`Cities::apply`].
-    pub async fn deploy(&self, manifest: String, component: Bytes, by: &str) -> Result<Applied, Refusal> {
-        let parsed = stadtbus_plugin_host::Manifest::parse(&manifest)
+    pub async fn deploy(&self, deployment: Deployment, by: &str) -> Result<Applied, Refusal> {
+        let parsed = Manifest::parse(&deployment.manifest)
             .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
         let live = self.current()?;
-        let digest = hex(&Sha256::digest(&component));
-        let plugin = plugin_ref(&parsed, digest.clone(), manifest);
+        let digest = hex(&Sha256::digest(&deployment.component));
+        let component = deployment.component.clone();
+        let plugin = plugin_ref(&parsed, digest.clone(), deployment);
         let mut city = live.registry.city().clone();
         match city
             .plugins
@@ -307,7 +336,7 @@ pub(super) fn overtaken() -> Refusal {
 }
 
 /// A plugin as the city lists it, from its manifest.
-pub(super) fn plugin_ref(manifest: &Manifest, digest: String, text: String) -> PluginRef {
+pub(super) fn plugin_ref(manifest: &Manifest, digest: String, deployment: Deployment) -> PluginRef {
     PluginRef {
         partner: manifest.partner.clone(),
         name: manifest.plugin.clone(),
@@ -321,6 +350,8 @@ pub(super) fn plugin_ref(manifest: &Manifest, digest: String, text: String) -> P
         produces: manifest.produces.clone(),
         tables: manifest.tables.clone(),
         digest,
-        manifest: text,
+        manifest: deployment.manifest,
+        signature: deployment.signature,
+        sigstore: deployment.sigstore,
     }
 }

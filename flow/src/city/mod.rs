@@ -4,7 +4,9 @@
 //! and plugins before anything changes, and it changes by one write, guarded by the city it was planned against.
 //! Every bus process watches that one cell. A city that cannot be compiled leaves the last good one in force.
 
+mod admission;
 mod apply;
+mod grants;
 mod live;
 mod order;
 mod ordered;
@@ -13,8 +15,10 @@ mod trial;
 
 use std::sync::Arc;
 
-pub use apply::{Applied, Plan, Proposal};
+pub use admission::{Admission, Grants, Signatures};
+pub use apply::{Applied, Deployment, Plan, Proposal};
 use arc_swap::ArcSwapOption;
+pub use grants::{Granted, InForce, Lacking, Request, Standing};
 pub use live::{LiveCity, LiveRoute};
 pub use order::Order;
 pub use ordered::{Changed, Impossible};
@@ -40,6 +44,7 @@ pub struct Cities {
     changing: tokio::sync::Mutex<()>,
     on_change: OnChange,
     keeper: Option<Arc<Keeper>>,
+    admission: Admission,
 }
 
 impl Cities {
@@ -63,6 +68,7 @@ impl Cities {
             changing: tokio::sync::Mutex::default(),
             on_change,
             keeper: None,
+            admission: Admission::default(),
         }
     }
 
@@ -70,6 +76,13 @@ impl Cities {
     #[must_use]
     pub fn with_keeper(mut self, keeper: Option<Arc<Keeper>>) -> Self {
         self.keeper = keeper;
+        self
+    }
+
+    /// The same with other demands on plugins than the strict ones.
+    #[must_use]
+    pub fn with_admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
         self
     }
 

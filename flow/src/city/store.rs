@@ -6,11 +6,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use stadtbus_broker::{Blobs, CellChange, CellWrite, Expect};
-use stadtbus_contracts::{City, Registry};
+use stadtbus_contracts::{City, PluginRef, Registry};
 use stadtbus_plugin_host::{Manifest, Plugin};
 
 use super::{Cities, LiveCity, live::Plugins};
-use crate::Refusal;
+use crate::{Refusal, rollout::Version};
 
 /// Bucket of the cell.
 pub(crate) const CITY: &str = "CITY";
@@ -142,6 +142,7 @@ impl Cities {
     /// Compiles contracts and plugins; changes nothing.
     pub(super) async fn compile(&self, city: City) -> Result<LiveCity, Refusal> {
         let registry = compiled(city)?;
+        self.check_vouched(registry.city())?;
         let mut plugins = Plugins::new();
         let live = self.live.load_full();
         let blobs = self.broker.blobs(COMPONENTS).await?;
@@ -154,7 +155,7 @@ impl Cities {
                 continue;
             }
             let deployed = self
-                .deployed_from(&*blobs, &plugin.manifest, &plugin.digest)
+                .deployed_from(&*blobs, plugin)
                 .await
                 .map_err(|refusal| Refusal {
                     detail: format!("{name}: {}", refusal.detail),
@@ -166,26 +167,25 @@ impl Cities {
         self.assemble(registry, digest, plugins).await
     }
 
-    /// A version of a plugin whose component the broker holds, ready to run.
+    /// A version of a plugin whose component the broker holds, ready to run. Somebody has to vouch for it now, whatever was
+    /// accepted when it was brought.
     ///
     /// # Errors
-    /// `SB-5011` when it does not, `SB-40xx` for what is wrong with it, `SB-15xx`.
-    pub async fn version(&self, manifest: &str, digest: &str) -> Result<Arc<Plugin>, Refusal> {
+    /// `SB-5011` when the broker does not hold it, `SB-40xx` for what is wrong with it, `SB-15xx`.
+    pub async fn version(&self, version: &Version) -> Result<Arc<Plugin>, Refusal> {
+        let plugin = version.plugin_ref()?;
+        self.check_signed(self.current()?.registry.city(), &plugin)?;
         let blobs = self.broker.blobs(COMPONENTS).await?;
-        self.deployed_from(&*blobs, manifest, digest).await
+        self.deployed_from(&*blobs, &plugin).await
     }
 
-    async fn deployed_from(
-        &self,
-        blobs: &dyn Blobs,
-        manifest: &str,
-        digest: &str,
-    ) -> Result<Arc<Plugin>, Refusal> {
-        let component = blobs.get(digest).await?;
+    async fn deployed_from(&self, blobs: &dyn Blobs, plugin: &PluginRef) -> Result<Arc<Plugin>, Refusal> {
+        let component = blobs.get(&plugin.digest).await?;
         let component = component.ok_or_else(|| Refusal::new("SB-5011", "The component is not here."))?;
+        Self::check_stored(plugin, &component)?;
         let refused =
             |error: stadtbus_plugin_host::PluginError| Refusal::new(error.code(), error.to_string());
-        let manifest = Manifest::parse(manifest).map_err(refused)?;
+        let manifest = Manifest::parse(&plugin.manifest).map_err(refused)?;
         self.host.deploy(&manifest, &component).await.map_err(refused)
     }
 

@@ -40,12 +40,12 @@ pub(crate) const CONTRACT: &[&str] = &[
 /// Documents of a city that do not fit together.
 pub(crate) const DOCUMENTS: &[&str] = &[
     "SB-2003", "SB-3006", "SB-5002", "SB-5003", "SB-5004", "SB-5005", "SB-5006", "SB-5007", "SB-5008",
-    "SB-5013", "SB-5014",
+    "SB-5013", "SB-5014", "SB-4021",
 ];
 /// A city that cannot be put in force.
 pub(crate) const CITY: &[&str] = &[
     "SB-4001", "SB-4002", "SB-4003", "SB-4004", "SB-4005", "SB-4006", "SB-4007", "SB-4008", "SB-4009",
-    "SB-4010", "SB-5011", "SB-5012",
+    "SB-4010", "SB-4020", "SB-4022", "SB-4023", "SB-4025", "SB-5011", "SB-5012",
 ];
 
 /// Declares the refusals of one operation, to be named in its `responses(…)`.

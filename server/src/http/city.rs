@@ -8,11 +8,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stadtbus_contracts::{City, Sink, Subscription};
+use stadtbus_contracts::{City, PluginSignature, Sink, Subscription};
 use stadtbus_flow::{
     Refusal,
     authenticate::Scope,
-    city::Proposal,
+    city::{Deployment, Proposal},
     deliver::egress::{Egress, EgressError},
 };
 
@@ -68,6 +68,14 @@ pub(super) struct Deploy {
     /// The WebAssembly component, base64.
     #[schema(schema_with = base64)]
     component: String,
+    /// Who vouches for it: the DSSE envelope of `stadtbus plugin sign`.
+    #[serde(default)]
+    #[schema(schema_with = envelope)]
+    signature: Option<PluginSignature>,
+    /// A Sigstore bundle, which is carried and not judged.
+    #[serde(default)]
+    #[schema(schema_with = bundle)]
+    sigstore: Option<Value>,
 }
 
 /// The city in force.
@@ -93,6 +101,9 @@ pub(super) struct Plan {
     missing_components: Vec<String>,
     #[schema(schema_with = orders)]
     orders: Value,
+    /// Plugins that ask for more than is granted; a second person has to approve that first.
+    #[schema(schema_with = lacking)]
+    lacking: Value,
 }
 
 /// What was put in force.
@@ -115,6 +126,18 @@ pub(super) struct Deployed {
 
 fn a_city() -> Ref {
     schema("City")
+}
+
+fn envelope() -> Ref {
+    schema("PluginSignature")
+}
+
+fn bundle() -> Ref {
+    schema("SigstoreBundle")
+}
+
+fn lacking() -> Array {
+    Array::new(schema("LackingPlugin"))
 }
 
 fn base64() -> Ref {
@@ -144,7 +167,7 @@ refusals! {
 }
 refusals! {
     /// Of a plan.
-    PlanRefused = &["SB-1402", "SB-1102", "SB-1105", "SB-1401"], WHO, SCOPE, BROKER, DOCUMENTS
+    PlanRefused = &["SB-1402", "SB-1102", "SB-1105", "SB-1401", "SB-4007", "SB-4020", "SB-4022"], WHO, SCOPE, BROKER, DOCUMENTS
 }
 refusals! {
     /// Of a change.
@@ -192,7 +215,7 @@ pub(super) async fn plan(
     let plan = bus.cities.plan(body.city).await?;
     Ok(Json(json!({
         "changes": plan.changes, "current": plan.current, "missing_components": plan.missing_components,
-        "orders": { "kept": plan.kept, "impossible": plan.impossible },
+        "orders": { "kept": plan.kept, "impossible": plan.impossible }, "lacking": plan.lacking,
     })))
 }
 
@@ -255,12 +278,17 @@ pub(super) async fn deploy(
     if manifest.partner.as_str() != partner || manifest.plugin.as_str() != name {
         return Err(Refusal::new("SB-4007", "The manifest names another plugin than the path.").into());
     }
-    let component = decoded(&body.component)?;
+    let deployment = Deployment {
+        component: decoded(&body.component)?,
+        manifest: body.manifest,
+        signature: body.signature,
+        sigstore: body.sigstore,
+    };
     let before = bus.cities.current()?.digest.clone();
-    let digest = stadtbus_contracts::component_digest(&component);
+    let digest = stadtbus_contracts::component_digest(&deployment.component);
     let applied = bus
         .cities
-        .deploy(body.manifest, component, &format!("{}/{}", by.partner, by.system))
+        .deploy(deployment, &format!("{}/{}", by.partner, by.system))
         .await?;
     follow(&bus, &applied.digest).await;
     // Whoever deploys a version wants that one, whatever a rollout decided before.

@@ -13,6 +13,7 @@ mod dead_letters;
 mod descriptions;
 mod dry_run;
 mod extract;
+mod grants;
 mod health;
 mod journey;
 mod logs;
@@ -128,6 +129,8 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(logs::list))
         .with(routes!(logs::show))
         .with(routes!(logs::accept_truth))
+        .with(routes!(grants::list))
+        .with(routes!(grants::approve))
         .bodies_of(limits.body_bytes_max);
     let admin = Api::new()
         .with(routes!(city::current, city::apply))

@@ -24,6 +24,8 @@ pub struct BusOptions {
     pub broker_url: Option<String>,
     /// A command that becomes the bus, to start it behind.
     pub wrapper: Vec<String>,
+    /// Whether plugins have to be signed and what they use approved, as in operation. What tests build is neither.
+    pub strict_plugins: bool,
     /// Where it keeps compiled plugins, if not where all tests do.
     pub plugin_cache: Option<PathBuf>,
     /// Where configuration and log lie, if not below the world's directory.
@@ -198,10 +200,14 @@ impl Bus {
         // Compiled plugins are keyed by digest and engine, so all tests may share them; the bus makes the directory.
         let shared = target_dir()?.join("plugin-cache");
         let cache = self.options.plugin_cache.as_ref().unwrap_or(&shared);
+        let (signatures, grants) = match self.options.strict_plugins {
+            true => ("required", "approved"),
+            false => ("optional", "automatic"),
+        };
         let otlp = self.options.otlp_endpoint.as_ref();
         let otlp = otlp.map(|endpoint| format!("[telemetry]\notlp_endpoint = {endpoint:?}\n"));
         Ok(format!(
-            "listen = \"{}:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\n[witness]\ndir = {:?}\n[journey]\nindex_dir = {:?}\n{}{}\n",
+            "listen = \"{}:{}\"\n[broker]\nurl = {:?}\nmonitor = {:?}\n[issuer]\nkey_file = {:?}\n[plugins]\ncache_dir = {:?}\nsignatures = {signatures:?}\ngrants = {grants:?}\n[witness]\ndir = {:?}\n[journey]\nindex_dir = {:?}\n{}{}\n",
             self.host(),
             self.port,
             self.options.broker_url.as_ref().unwrap_or(&self.broker_url),

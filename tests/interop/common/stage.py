@@ -59,7 +59,7 @@ class Stage:
         config.write_text(
             f'listen = "127.0.0.1:{listen}"\n[broker]\nurl = "nats://127.0.0.1:{client}"\n'
             f'monitor = "http://127.0.0.1:{monitor}"\n[issuer]\nkey_file = "{self.key}"\n'
-            f'[plugins]\ncache_dir = "{self.folder}/plugins"\n'
+            f'[plugins]\ncache_dir = "{self.folder}/plugins"\nsignatures = "optional"\ngrants = "automatic"\n'
             f'[witness]\ndir = "{self.folder}/witness"\n[limits]\nflush_interval_ms = 100\n'
         )
         self._spawn("stadtbus", [self._bin, "serve", "--config", str(config)])

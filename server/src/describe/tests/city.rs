@@ -13,6 +13,8 @@ fn partner(name: &str, kind: &str, may: &[&str]) -> Value {
     // What is false is not written.
     if name == "presse" {
         partner["suspended"] = json!(true);
+        partner["plugin_keys"] =
+            json!([{"id": "presse-2026", "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="}]);
     }
     partner
 }
@@ -77,6 +79,8 @@ pub(super) fn city() -> Value {
         "plugins": [{
             "partner": "werk", "name": "lesen", "version": "1.0.0", "role": "decode", "consumes": ["de.probe.offen.v1"],
             "produces": ["de.probe.offen.v1"], "tables": ["orte"], "digest": "0".repeat(64), "manifest": "plugin: lesen\n",
+            "signature": {"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": [{"keyid": "werk-2026", "sig": "AA=="}]},
+            "sigstore": {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"},
         }],
         "zones": [{"zone": "netz", "cidr": "10.0.0.0/8", "ports": ["443", "8000-8100"], "plaintext": true, "ca": "-----BEGIN CERTIFICATE-----", "owner": "it", "reason": "Prüfung"}],
     })
