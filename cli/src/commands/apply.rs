@@ -38,6 +38,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
     wait(async {
         let plan = folder.plan(&client).await?;
         orders(shell, &plan.answer, args.dry_run)?;
+        approvals(shell, &plan.answer);
         if plan.changes.is_empty() {
             shell.show(&plan.answer, || {
                 vec![t("Alles ist schon so.", "Everything is so already.").to_owned()]
@@ -110,6 +111,21 @@ fn orders(shell: &Shell, answer: &Value, only_planned: bool) -> Result<(), Failu
         "stadtbus subscription delete {}",
         text(first, "subscription")
     )))
+}
+
+/// Names what a second person has to approve before the plan can be carried out.
+fn approvals(shell: &Shell, answer: &Value) {
+    let lacking = answer.get("lacking").and_then(Value::as_array);
+    for one in lacking.into_iter().flatten() {
+        let missing = one.get("missing").and_then(Value::as_array);
+        let missing: Vec<&str> = missing.into_iter().flatten().filter_map(Value::as_str).collect();
+        shell.notice(&say!(
+            "! {} möchte mehr, als gewährt ist: {}. Eine zweite Person muss das freigeben (stadtbus plugin approve).",
+            "! {} asks for more than is granted: {}. A second person has to approve that (stadtbus plugin approve).",
+            text(one, "plugin"),
+            missing.join(", ")
+        ));
+    }
 }
 
 /// `+` added, `~` changed, `-` removed.

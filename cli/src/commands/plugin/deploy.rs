@@ -1,6 +1,6 @@
 //! `stadtbus plugin deploy`: brings one plugin into operation, without the rest of its city.
 
-use super::{Target, component, manifest};
+use super::{Target, beside, component, manifest};
 use crate::client::segment;
 use crate::commands::send::text;
 use crate::grammar::example;
@@ -28,13 +28,17 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let component = component(&args.target.folder, &name)?;
     // What the bus would refuse is refused here already, without sending it.
     stadtbus_plugin_host::check(&component, &manifest).map_err(|error| super::host_failure(&error))?;
+    let signature = beside::signature(&args.target.folder, &name)?;
+    let sigstore = beside::sigstore(&args.target.folder, &name)?;
     let client = session.client(Scope::Operate)?;
     wait(async {
         let path = format!("/v1/plugins/{}/{}", segment(&partner), segment(&name));
         let answer = client
             .put(
                 &path,
-                &json!({"manifest": yaml, "component": STANDARD.encode(&component)}),
+                &json!({
+                    "manifest": yaml, "component": STANDARD.encode(&component), "signature": signature, "sigstore": sigstore,
+                }),
             )
             .await?;
         let shell = &session.shell;

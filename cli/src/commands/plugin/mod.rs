@@ -6,18 +6,25 @@ use crate::ui::{Failure, Outcome, t};
 use stadtbus_plugin_host::Manifest;
 use std::path::{Path, PathBuf};
 
+mod beside;
 mod build;
 mod check;
 mod deploy;
 mod diff;
+mod grants;
+mod inspect;
+mod key;
 mod new;
+mod oci;
 mod rollout;
+mod sign;
 mod test;
+mod transfer;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    about = t("Plugins anlegen, bauen, testen, prüfen, einspielen", "Create, build, test, check and deploy plugins"),
+    about = t("Plugins anlegen, bauen, testen, signieren, einspielen, freigeben", "Create, build, test, sign, deploy and approve plugins"),
     after_help = example(&["stadtbus plugin new outage-redact --partner ngn", "stadtbus plugin build plugins/krefeld/outage-redact"]),
     arg_required_else_help = true,
     subcommand_value_name = t("BEFEHL", "COMMAND")
@@ -33,6 +40,11 @@ enum Verb {
     Build(build::Args),
     Test(test::Args),
     Check(check::Args),
+    Key(key::Args),
+    Sign(sign::Args),
+    Inspect(inspect::Args),
+    Push(transfer::PushArgs),
+    Pull(transfer::PullArgs),
     Deploy(deploy::Args),
     Diff(diff::Args),
     Shadow(rollout::Shadow),
@@ -40,6 +52,8 @@ enum Verb {
     Promote(rollout::Promote),
     Rollback(rollout::Rollback),
     Status(rollout::Status),
+    Grants(grants::ListArgs),
+    Approve(grants::ApproveArgs),
 }
 
 /// Runs one of the verbs.
@@ -49,6 +63,11 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
         Verb::Build(args) => build::run(&args, session),
         Verb::Test(args) => test::run(&args, session),
         Verb::Check(args) => check::run(&args, session),
+        Verb::Key(args) => key::run(&args, session),
+        Verb::Sign(args) => sign::run(&args, session),
+        Verb::Inspect(args) => inspect::run(&args, session),
+        Verb::Push(args) => transfer::push(&args, session),
+        Verb::Pull(args) => transfer::pull(&args, session),
         Verb::Deploy(args) => deploy::run(&args, session),
         Verb::Diff(args) => diff::run(&args, session),
         Verb::Shadow(args) => rollout::shadow(&args, session),
@@ -56,6 +75,8 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
         Verb::Promote(args) => rollout::promote(&args, session),
         Verb::Rollback(args) => rollout::rollback(&args, session),
         Verb::Status(args) => rollout::status(&args, session),
+        Verb::Grants(args) => grants::list(&args, session),
+        Verb::Approve(args) => grants::approve(&args, session),
     }
 }
 
