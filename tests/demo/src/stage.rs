@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use stadtbus_harness::{
-    Client, Failure, Outcome, World, WorldOptions, eventually, stadtbus_bin, workspace_dir,
+    BusOptions, Client, Failure, Outcome, World, WorldOptions, eventually, stadtbus_bin, vouched_city,
+    workspace_dir,
 };
 
 use crate::arguments::Arguments;
@@ -26,12 +27,21 @@ impl Stage {
     pub(crate) async fn set(script: &Script) -> Outcome<Self> {
         let mut ears = Ears::open(script).await?;
         let options = WorldOptions {
-            city: Some(workspace_dir().join("deploy/cities/krefeld")),
-            city_env: ears.addresses(script),
+            bus: BusOptions {
+                strict_plugins: true,
+                ..BusOptions::default()
+            },
             operator: ("stadtbus-betrieb".to_owned(), "leitstand".to_owned()),
             ..WorldOptions::default()
         };
         let world = World::start(options).await?;
+        // As in operation: the plugins are signed, and a second person approves what they ask for.
+        let folder = workspace_dir().join("deploy/cities/krefeld");
+        let folder = vouched_city(&folder, &world.dir().join("krefeld")).await?;
+        let second = ("stadtbus-betrieb", "aufsicht");
+        world
+            .apply_approved(&folder, &ears.addresses(script), second)
+            .await?;
         ears.fetch_from(script, &world).await?;
         let operator = world.operator().await?;
         Ok(Self {
