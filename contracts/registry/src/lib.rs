@@ -79,7 +79,8 @@ pub use partner::{Contact, Partner, PartnerKind, Permission, System, covers};
 pub use payload::NO_PAYLOAD;
 pub use plugin::{PluginName, PluginRef, PluginUse, Role};
 pub use provenance::{
-    ENVELOPE_BYTES_MAX, EnvelopeSignature, PluginKey, PluginSignature, PluginSigner, SIGSTORE_BYTES_MAX, Subjects,
+    ENVELOPE_BYTES_MAX, EnvelopeSignature, PluginKey, PluginSignature, PluginSigner, SIGSTORE_BYTES_MAX,
+    Subjects,
 };
 pub use registry::{CompiledContract, Grounds, Permit, Refusal, Registry, Violation};
 pub use route::Route;

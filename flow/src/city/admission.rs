@@ -70,18 +70,35 @@ impl Cities {
     /// # Errors
     /// `SB-4020`.
     pub(super) fn check_vouched(&self, city: &City) -> Result<(), Refusal> {
-        let unsigned = city.plugins.iter().find(|plugin| plugin.signature.is_none());
-        match unsigned {
-            Some(plugin) if self.admission.signatures == Signatures::Required => {
-                let detail = format!(
-                    "{} is not signed, and this bus runs signed plugins only.",
-                    plugin.versioned_name()
-                );
-                Err(Refusal::new("SB-4020", detail)
-                    .hint("stadtbus plugin sign FOLDER --signing-key integrator.pem"))
+        city.plugins
+            .iter()
+            .try_for_each(|plugin| self.check_is_signed(plugin))
+    }
+
+    /// Whether somebody whom the city names vouches for a version that stands in none of its documents.
+    ///
+    /// # Errors
+    /// `SB-4020`, `SB-4021`.
+    pub(super) fn check_signed(&self, city: &City, plugin: &PluginRef) -> Result<(), Refusal> {
+        self.check_is_signed(plugin)?;
+        match city.vouched(plugin) {
+            Ok(_) => Ok(()),
+            Err(why) => {
+                let detail = format!("{}: {}.", plugin.versioned_name(), why.en);
+                Err(Refusal::new("SB-4021", detail))
             }
-            _ => Ok(()),
         }
+    }
+
+    fn check_is_signed(&self, plugin: &PluginRef) -> Result<(), Refusal> {
+        if plugin.signature.is_some() || self.admission.signatures == Signatures::Optional {
+            return Ok(());
+        }
+        let detail = format!(
+            "{} is not signed, and this bus runs signed plugins only.",
+            plugin.versioned_name()
+        );
+        Err(Refusal::new("SB-4020", detail).hint("stadtbus plugin sign FOLDER --signing-key integrator.pem"))
     }
 
     /// Whether what the store gave is what the city names: the digest is what was signed.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use stadtbus_broker::{CellWrite, Expect, LogName, Position};
-use stadtbus_contracts::{Change, City, PluginSignature, PluginRef, Role};
+use stadtbus_contracts::{Change, City, PluginRef, PluginSignature, Role};
 use stadtbus_plugin_host::Manifest;
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
         watch::Watch,
     },
     log::{log_of, partner_log_spec},
+    rollout::Version,
     written::hex,
 };
 
@@ -203,9 +204,8 @@ impl Cities {
         let parsed = Manifest::parse(&deployment.manifest)
             .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
         let live = self.current()?;
-        let digest = hex(&Sha256::digest(&deployment.component));
-        let component = deployment.component.clone();
-        let plugin = plugin_ref(&parsed, digest.clone(), deployment);
+        let plugin = plugin_ref(&parsed, deployment.version(&parsed));
+        let digest = plugin.digest.clone();
         let mut city = live.registry.city().clone();
         match city
             .plugins
@@ -215,7 +215,7 @@ impl Cities {
             Some(old) => *old = plugin,
             None => city.plugins.push(plugin),
         }
-        let components = BTreeMap::from([(digest, component)]);
+        let components = BTreeMap::from([(digest, deployment.component)]);
         self.apply(Proposal {
             city,
             components,
@@ -335,12 +335,25 @@ pub(super) fn overtaken() -> Refusal {
     .hint("stadtbus apply FOLDER")
 }
 
-/// A plugin as the city lists it, from its manifest.
-pub(super) fn plugin_ref(manifest: &Manifest, digest: String, deployment: Deployment) -> PluginRef {
+impl Deployment {
+    /// The version that it brings.
+    pub(super) fn version(&self, manifest: &Manifest) -> Version {
+        Version {
+            version: manifest.version.clone(),
+            digest: hex(&Sha256::digest(&self.component)),
+            manifest: self.manifest.clone(),
+            signature: self.signature.clone(),
+            sigstore: self.sigstore.clone(),
+        }
+    }
+}
+
+/// A version of a plugin as a city lists it.
+pub(super) fn plugin_ref(manifest: &Manifest, version: Version) -> PluginRef {
     PluginRef {
         partner: manifest.partner.clone(),
         name: manifest.plugin.clone(),
-        version: manifest.version.clone(),
+        version: version.version,
         role: match manifest.role {
             stadtbus_plugin_host::Role::Decode => Role::Decode,
             stadtbus_plugin_host::Role::Transform => Role::Transform,
@@ -349,9 +362,9 @@ pub(super) fn plugin_ref(manifest: &Manifest, digest: String, deployment: Deploy
         consumes: manifest.consumes.clone(),
         produces: manifest.produces.clone(),
         tables: manifest.tables.clone(),
-        digest,
-        manifest: deployment.manifest,
-        signature: deployment.signature,
-        sigstore: deployment.sigstore,
+        digest: version.digest,
+        manifest: version.manifest,
+        signature: version.signature,
+        sigstore: version.sigstore,
     }
 }

@@ -9,7 +9,7 @@ use stadtbus_broker::{Blobs, CellChange, CellWrite, Expect};
 use stadtbus_contracts::{City, PluginRef, Registry};
 use stadtbus_plugin_host::{Manifest, Plugin};
 
-use super::{Cities, LiveCity, live::Plugins};
+use super::{Cities, LiveCity, apply::plugin_ref, live::Plugins};
 use crate::{Refusal, rollout::Version};
 
 /// Bucket of the cell.
@@ -173,7 +173,9 @@ impl Cities {
     /// # Errors
     /// `SB-5011` when the broker does not hold it, `SB-40xx` for what is wrong with it, `SB-15xx`.
     pub async fn version(&self, version: &Version) -> Result<Arc<Plugin>, Refusal> {
-        let plugin = version.plugin_ref()?;
+        let manifest = Manifest::parse(&version.manifest)
+            .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+        let plugin = plugin_ref(&manifest, version.clone());
         self.check_signed(self.current()?.registry.city(), &plugin)?;
         let blobs = self.broker.blobs(COMPONENTS).await?;
         self.deployed_from(&*blobs, &plugin).await

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
-use stadtbus_contracts::{PluginName, PluginRef};
+use stadtbus_contracts::{City, PluginName, PluginRef};
 use stadtbus_plugin_host::{Manifest, Plugin};
 
-use super::{Cities, LiveCity, apply::plugin_ref, store::compiled};
-use crate::{Refusal, rollout::Version, written::hex};
+use super::{Cities, Deployment, LiveCity, apply::plugin_ref, store::compiled};
+use crate::{Refusal, rollout::Version};
 
 /// A version that somebody brought, looked at and ready to run.
 pub struct Candidate {
@@ -17,6 +16,7 @@ pub struct Candidate {
     /// Itself.
     pub plugin: Arc<Plugin>,
     component: Bytes,
+    city: City,
 }
 
 impl LiveCity {
@@ -30,6 +30,8 @@ impl LiveCity {
             version: found.version.clone(),
             digest: found.digest.clone(),
             manifest: found.manifest.clone(),
+            signature: found.signature.clone(),
+            sigstore: found.sigstore.clone(),
         })
     }
 
@@ -44,17 +46,18 @@ impl LiveCity {
 }
 
 impl Cities {
-    /// Looks at a version that somebody brought, as it would be before it is put in force: whether the city would take it in
-    /// the place of its own, and whether the sandbox does. Nothing changes, and nothing is kept.
+    /// Looks at a version that `by` brought, as it would be before it is put in force: whether the city would take it in
+    /// the place of its own, whether somebody vouches for it, whether it may use what it asks for, and whether the sandbox takes it.
+    /// Nothing is kept but the request for what a second person has to approve.
     ///
     /// # Errors
     /// `SB-4009` for a plugin that the city does not have, `SB-4032` when it could not take the events of the one that is in
     /// service, `SB-40xx` and `SB-50xx` for what is wrong with it.
-    pub async fn candidate(&self, manifest: String, component: Bytes) -> Result<Candidate, Refusal> {
-        let parsed =
-            Manifest::parse(&manifest).map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-        let digest = hex(&Sha256::digest(&component));
-        let next = plugin_ref(&parsed, digest.clone(), manifest.clone());
+    pub async fn candidate(&self, brought: Deployment, by: &str) -> Result<Candidate, Refusal> {
+        let parsed = Manifest::parse(&brought.manifest)
+            .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
+        let version = brought.version(&parsed);
+        let next = plugin_ref(&parsed, version.clone());
         let live = self.current()?;
         let before = live.plugin_ref(&parsed.name())?;
         may_stand_beside(&before.manifest, &parsed)?;
@@ -64,26 +67,27 @@ impl Cities {
                 *plugin = next.clone();
             }
         }
-        compiled(city)?;
-        let deployed = self.host.deploy(&parsed, &component).await;
+        let city = compiled(city)?.city().clone();
+        self.check_vouched(&city)?;
+        self.check_grants(&city, Some(live.registry.city()), by).await?;
+        let deployed = self.host.deploy(&parsed, &brought.component).await;
         let plugin = deployed.map_err(|error| Refusal::new(error.code(), error.to_string()))?;
-        let version = Version {
-            version: parsed.version,
-            digest,
-            manifest,
-        };
         Ok(Candidate {
             version,
             plugin,
-            component,
+            component: brought.component,
+            city,
         })
     }
 
-    /// Keeps the component of a version that is to run, where every process finds it.
+    /// Keeps the component of a version that is to run, where every process finds it; from now on its name is its alone.
     ///
     /// # Errors
-    /// `SB-15xx`.
-    pub async fn keep(&self, candidate: &Candidate) -> Result<(), Refusal> {
+    /// `SB-4022` for a name that another component has, `SB-15xx`.
+    pub async fn keep(&self, candidate: &Candidate, by: &str) -> Result<(), Refusal> {
+        let live = self.current()?;
+        self.admit(&candidate.city, Some(live.registry.city()), by)
+            .await?;
         let digest = &candidate.version.digest;
         if !self.has_component(digest).await? {
             self.put_component(digest, candidate.component.clone()).await?;

@@ -25,7 +25,7 @@ impl Rollouts {
                 let detail = "What a decode plugin is given stands in no log, and is not run a second time beside its answer: let it run as a canary.";
                 return Err(Refusal::new("SB-4032", detail).hint("stadtbus plugin canary FOLDER --percent 1"));
             }
-            self.cities.keep(candidate).await?;
+            self.cities.keep(candidate, &by.who).await?;
         }
         let new: Option<&Version> = candidate.map(|candidate| &candidate.version);
         let id = format!("{:012x}", clock::chance().u64(..1 << 48));

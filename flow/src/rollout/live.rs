@@ -282,12 +282,8 @@ impl Rollouts {
         let (old, new) = match again {
             Some(live) => (Arc::clone(&live.old), Arc::clone(&live.new)),
             None => (
-                self.cities
-                    .version(&rollout.old.manifest, &rollout.old.digest)
-                    .await?,
-                self.cities
-                    .version(&rollout.new.manifest, &rollout.new.digest)
-                    .await?,
+                self.cities.version(&rollout.old).await?,
+                self.cities.version(&rollout.new).await?,
             ),
         };
         RolloutMoved { rollout: &rollout }.emit(&self.facts);

@@ -20,6 +20,7 @@ mod tally;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use stadtbus_contracts::PluginSignature;
 
 pub use counting::Taken;
 pub use live::{Live, Rollouts};
@@ -45,6 +46,12 @@ pub struct Version {
     pub digest: String,
     /// The whole manifest.
     pub manifest: String,
+    /// Who vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<PluginSignature>,
+    /// A Sigstore bundle that is carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigstore: Option<serde_json::Value>,
 }
 
 /// Where a rollout stands.

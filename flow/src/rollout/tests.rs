@@ -14,6 +14,8 @@ const PLUGIN: &str = "werk/launisch";
 
 fn version(digest: &str) -> Version {
     Version {
+        signature: None,
+        sigstore: None,
         version: format!("1.{digest}"),
         digest: digest.to_owned(),
         manifest: String::new(),

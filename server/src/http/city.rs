@@ -128,11 +128,11 @@ fn a_city() -> Ref {
     schema("City")
 }
 
-fn envelope() -> Ref {
+pub(super) fn envelope() -> Ref {
     schema("PluginSignature")
 }
 
-fn bundle() -> Ref {
+pub(super) fn bundle() -> Ref {
     schema("SigstoreBundle")
 }
 
@@ -278,12 +278,7 @@ pub(super) async fn deploy(
     if manifest.partner.as_str() != partner || manifest.plugin.as_str() != name {
         return Err(Refusal::new("SB-4007", "The manifest names another plugin than the path.").into());
     }
-    let deployment = Deployment {
-        component: decoded(&body.component)?,
-        manifest: body.manifest,
-        signature: body.signature,
-        sigstore: body.sigstore,
-    };
+    let deployment = brought(body.manifest, &body.component, body.signature, body.sigstore)?;
     let before = bus.cities.current()?.digest.clone();
     let digest = stadtbus_contracts::component_digest(&deployment.component);
     let applied = bus
@@ -305,6 +300,21 @@ pub(super) async fn deploy(
         digest,
         change,
     }))
+}
+
+/// A version as its orders bring it.
+pub(super) fn brought(
+    manifest: String,
+    component: &str,
+    signature: Option<PluginSignature>,
+    sigstore: Option<Value>,
+) -> Result<Deployment, Problem> {
+    Ok(Deployment {
+        component: decoded(component)?,
+        manifest,
+        signature,
+        sigstore,
+    })
 }
 
 /// Targets that are new in this city are looked up and judged as each delivery to them will be. Those that were there

@@ -22,6 +22,7 @@ use self::{
 };
 use super::{
     Problem, Shared,
+    city::brought,
     extract::{Path, Payload},
     principal, subscriptions,
 };
@@ -93,7 +94,8 @@ pub(super) async fn shadow(
     let asked: ShadowOrder = subscriptions::parsed(&body)?;
     let plugin = format!("{}/{}", path.0, path.1);
     let by = by(&who, asked.why)?;
-    let candidate = candidate(&bus, &plugin, asked.manifest, &asked.component).await?;
+    let brought = brought(asked.manifest, &asked.component, asked.signature, asked.sigstore)?;
+    let candidate = candidate(&bus, &plugin, brought, &who).await?;
     bus.rollouts
         .decide(&plugin, Some(&candidate), Wish::Shadow, by)
         .await?;
@@ -126,7 +128,8 @@ pub(super) async fn canary(
         share: share(asked.percent)?,
         policy: policy(asked.stop)?,
     };
-    let candidate = candidate(&bus, &plugin, asked.manifest, &asked.component).await?;
+    let brought = brought(asked.manifest, &asked.component, asked.signature, asked.sigstore)?;
+    let candidate = candidate(&bus, &plugin, brought, &who).await?;
     bus.rollouts.decide(&plugin, Some(&candidate), wish, by).await?;
     Ok(Json(view(&bus, &plugin).await?))
 }

@@ -7,7 +7,7 @@ use crate::session::Session;
 use crate::ui::text::{Lang, lang};
 use crate::ui::{Exit, Failure, t};
 use serde_json::Value;
-use stadtbus_contracts::{PluginSignature, PluginKey, SIGSTORE_BYTES_MAX, Subjects, Text, component_digest};
+use stadtbus_contracts::{PluginKey, PluginSignature, SIGSTORE_BYTES_MAX, Subjects, Text, component_digest};
 use stadtbus_plugin_host::Manifest;
 use std::path::{Path, PathBuf};
 

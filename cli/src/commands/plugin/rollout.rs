@@ -1,6 +1,6 @@
 //! `stadtbus plugin shadow|canary|promote|rollback|status`: a new version beside the one in service, and what becomes of it.
 
-use super::{Target, component, manifest};
+use super::{Target, beside, component, manifest};
 use crate::client::segment;
 use crate::commands::send::text;
 use crate::grammar::example;
@@ -171,6 +171,14 @@ pub(super) fn brought(folder: &Path) -> Result<(String, String, Map<String, Valu
     let mut body = Map::new();
     body.insert("manifest".to_owned(), json!(yaml));
     body.insert("component".to_owned(), json!(STANDARD.encode(&component)));
+    body.insert(
+        "signature".to_owned(),
+        json!(beside::signature(folder, &manifest.plugin)?),
+    );
+    body.insert(
+        "sigstore".to_owned(),
+        json!(beside::sigstore(folder, &manifest.plugin)?),
+    );
     Ok((manifest.partner.to_string(), manifest.plugin, body))
 }
 

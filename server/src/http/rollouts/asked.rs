@@ -1,9 +1,12 @@
 //! What a trial is asked for, and whether it can be had.
 
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use stadtbus_contracts::PluginSignature;
 use stadtbus_flow::{
     Refusal,
-    city::Candidate,
+    authenticate::Principal,
+    city::{Candidate, Deployment},
     rollout::{Policy, SHARE_PARTS},
 };
 use utoipa::{ToSchema, openapi::Ref};
@@ -11,7 +14,10 @@ use utoipa::{ToSchema, openapi::Ref};
 use crate::{
     Bus,
     describe::openapi::schema,
-    http::{Problem, city::decoded},
+    http::{
+        Problem,
+        city::{bundle, envelope},
+    },
 };
 
 /// A new version to run as a shadow.
@@ -23,6 +29,14 @@ pub(super) struct ShadowOrder {
     /// The WebAssembly component, base64.
     #[schema(schema_with = base64)]
     pub(super) component: String,
+    /// Who vouches for it: the DSSE envelope of `stadtbus plugin sign`.
+    #[serde(default)]
+    #[schema(schema_with = envelope)]
+    pub(super) signature: Option<PluginSignature>,
+    /// A Sigstore bundle, which is carried and not judged.
+    #[serde(default)]
+    #[schema(schema_with = bundle)]
+    pub(super) sigstore: Option<Value>,
     /// Why, for whoever looks later.
     #[serde(default)]
     #[schema(max_length = 500)]
@@ -38,6 +52,14 @@ pub(super) struct CanaryOrder {
     /// The WebAssembly component, base64.
     #[schema(schema_with = base64)]
     pub(super) component: String,
+    /// Who vouches for it: the DSSE envelope of `stadtbus plugin sign`.
+    #[serde(default)]
+    #[schema(schema_with = envelope)]
+    pub(super) signature: Option<PluginSignature>,
+    /// A Sigstore bundle, which is carried and not judged.
+    #[serde(default)]
+    #[schema(schema_with = bundle)]
+    pub(super) sigstore: Option<Value>,
     /// How many of a hundred events.
     #[schema(minimum = 0.01, maximum = 100)]
     pub(super) percent: f64,
@@ -139,20 +161,20 @@ fn bounded(name: &str, value: f64, least: f64, most: f64) -> Result<f64, Problem
     Err(Refusal::new("SB-1119", detail).at(format!("/{name}")).into())
 }
 
-/// The version that comes along, if it could stand in the place of the one in service.
+/// The version that `by` brings along, if it could stand in the place of the one in service.
 pub(super) async fn candidate(
     bus: &Bus,
     plugin: &str,
-    manifest: String,
-    component: &str,
+    brought: Deployment,
+    by: &Principal,
 ) -> Result<Candidate, Problem> {
-    let parsed = stadtbus_plugin_host::Manifest::parse(&manifest)
+    let parsed = stadtbus_plugin_host::Manifest::parse(&brought.manifest)
         .map_err(|error| Refusal::new(error.code(), error.to_string()))?;
     if parsed.name() != plugin {
         return Err(Refusal::new("SB-4007", "The manifest names another plugin than the path.").into());
     }
-    let component = decoded(component)?;
-    Ok(bus.cities.candidate(manifest, component).await?)
+    let by = format!("{}/{}", by.partner, by.system);
+    Ok(bus.cities.candidate(brought, &by).await?)
 }
 
 #[cfg(test)]

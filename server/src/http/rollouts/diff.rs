@@ -8,6 +8,7 @@ use std::{
 use axum::{Json, extract::State, http::HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stadtbus_contracts::PluginSignature;
 use stadtbus_flow::{
     Refusal,
     dispatch::{Apart, Diff, Trial},
@@ -27,6 +28,7 @@ use crate::{
     },
     http::{
         Problem, Shared,
+        city::{brought, bundle, envelope},
         extract::{Path, Payload, field_within, whole_or_none},
         principal, subscriptions,
     },
@@ -61,6 +63,14 @@ pub(in crate::http) struct DiffOrder {
     /// The WebAssembly component, base64.
     #[schema(schema_with = base64)]
     component: String,
+    /// Who vouches for it: the DSSE envelope of `stadtbus plugin sign`.
+    #[serde(default)]
+    #[schema(schema_with = envelope)]
+    signature: Option<PluginSignature>,
+    /// A Sigstore bundle, which is carried and not judged.
+    #[serde(default)]
+    #[schema(schema_with = bundle)]
+    sigstore: Option<Value>,
     /// Whose events. It uses the plugin.
     subscription: String,
     /// How far back, in seconds; a day if absent.
@@ -184,7 +194,8 @@ pub(in crate::http) async fn diff(
         0,
         EXAMPLES_MAX,
     )?;
-    let candidate = candidate(&bus, &plugin, asked.manifest, &asked.component).await?;
+    let brought = brought(asked.manifest, &asked.component, asked.signature, asked.sigstore)?;
+    let candidate = candidate(&bus, &plugin, brought, &by).await?;
     let city = bus.cities.current()?;
     let since = SystemTime::now() - Duration::from_secs(seconds);
     let span = Span {

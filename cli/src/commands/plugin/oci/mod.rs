@@ -145,7 +145,9 @@ pub(crate) async fn pull(registry: &Registry, reference: &Reference) -> Result<(
 
 fn parcel(annotations: &BTreeMap<String, String>, component: Vec<u8>) -> Result<Parcel, Failure> {
     let manifest = annotations.get(MANIFEST).ok_or_else(|| no_plugin(MANIFEST))?;
-    let signature = annotations.get(SIGNATURE).map(|text| PluginSignature::parse(text));
+    let signature = annotations
+        .get(SIGNATURE)
+        .map(|text| PluginSignature::parse(text));
     let sigstore = annotations.get(SIGSTORE).map(|text| serde_json::from_str(text));
     Ok(Parcel {
         manifest: manifest.clone(),
