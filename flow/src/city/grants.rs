@@ -181,7 +181,7 @@ impl Cities {
         Ok((record, Expect::Revision(cell.revision)))
     }
 
-    async fn keep(&self, key: &str, record: &Record, expect: Expect) -> Result<(), Refusal> {
+    async fn keep_record(&self, key: &str, record: &Record, expect: Expect) -> Result<(), Refusal> {
         let value = serde_json::to_vec(record).map_err(|error| Refusal::new("SB-1507", error.to_string()))?;
         let write = CellWrite::put(key, value).expect(expect);
         match self.broker.cells(GRANTS).await?.write(write).await {
@@ -208,7 +208,7 @@ impl Cities {
             asked_by: by.to_owned(),
             asked_at: rfc3339(from_millis(clock::millis_now())),
         });
-        self.keep(&key, &record, expect).await
+        self.keep_record(&key, &record, expect).await
     }
 
     /// Approves what a plugin asked for, as the approver saw it: this component, these grants.
@@ -247,7 +247,7 @@ impl Cities {
                 approved_at: approved_at.clone(),
             });
         }
-        self.keep(&key, &record, expect).await?;
+        self.keep_record(&key, &record, expect).await?;
         tracing::info!(plugin = %plugin, digest, asked_by = request.asked_by, approved_by = by, "What a plugin asks for was approved.");
         let in_force = self.in_force()?;
         Ok(standing(plugin.to_string(), record, in_force.get(&key)))
