@@ -233,6 +233,7 @@ impl Dispatcher {
         let span = self.span("transform", SpanKind::Internal, lane, &item.logged);
         let result = self.run_versions(lane, city, plugin, item).await;
         span.end(result.as_ref().err().map(|error| error.code));
+        self.judge_plugin(lane, city, result.as_ref().err()).await;
         result
     }
 

@@ -48,7 +48,7 @@ pub struct Limits {
     pub unconfirmed_ms_max: u64,
     /// Most WebSockets open at one time.
     pub websockets_max: usize,
-    /// Failures in a row after which a receiver is left alone; 0: never.
+    /// Failures in a row after which a receiver is left alone, or a plugin in its subscription; 0: never.
     pub breaker_failures_max: u32,
     /// How long a receiver is left alone at first, in milliseconds; twice as long after each event that fails then.
     pub breaker_delay_ms: u64,

@@ -28,7 +28,7 @@ use stadtbus_flow::{
     rollout::Rollouts,
     statement::{Statements, Zone},
 };
-use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Pool};
+use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Observer, Pool};
 use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
@@ -89,7 +89,7 @@ impl Bus {
         let (keeper, keys) = (keeper(&config)?, signing_keys(&config)?);
         let secrets = Arc::new(Secrets::new(Arc::clone(&broker), keeper.clone(), keys));
         let consents = consents(&config, &broker, keeper.as_ref());
-        let cities = cities(&config, &broker, &egress, keeper).await?;
+        let cities = cities(&config, &broker, (&egress, &facts), keeper).await?;
         let log = LogWriter::new(Arc::clone(&broker));
         let webhook = Webhook::new(Arc::clone(&egress))
             .with_origin(origin(&config, address)?)
@@ -313,7 +313,7 @@ async fn own_addresses(config: &Config, address: SocketAddr) -> Vec<SocketAddr> 
 async fn cities(
     config: &Config,
     broker: &Arc<dyn Broker>,
-    egress: &Arc<Egress>,
+    (egress, facts): (&Arc<Egress>, &Arc<Facts>),
     keeper: Option<Arc<Keeper>>,
 ) -> Result<Arc<Cities>, StartError> {
     let plugins = |error: stadtbus_plugin_host::PluginError| StartError::new(error.code(), error.to_string());
@@ -326,6 +326,7 @@ async fn cities(
     };
     let host = Arc::new(Host::new(host_config).map_err(plugins)?);
     let pool = Arc::new(Pool::new(config.plugins.threads, config.limits.lane_queue_max).map_err(plugins)?);
+    pool.observe(Arc::clone(facts) as Arc<dyn Observer>);
     let egress = Arc::clone(egress);
     let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {
         egress.set_zones(city.registry.city().zones.clone())

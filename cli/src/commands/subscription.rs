@@ -252,6 +252,13 @@ pub(crate) fn state(status: &Value) -> String {
             "receiver in trouble ({code}, {failures} failures)"
         );
     }
+    if let Some(breaker) = status.get("plugin_breaker").filter(|breaker| breaker.is_object()) {
+        let (code, failures) = (text(breaker, "code"), text(breaker, "failures"));
+        return say!(
+            "Plugin gestört ({code}, {failures} Fehlschläge)",
+            "plugin in trouble ({code}, {failures} failures)"
+        );
+    }
     if status.get("quiet").is_some_and(Value::is_object) {
         return t("still", "quiet").to_owned();
     }

@@ -44,6 +44,9 @@ pub struct Attempt {
     /// event said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Where in the plugin it failed, innermost first, with readable names of functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtrace: Option<Box<str>>,
 }
 
 /// One edit of a letter's event.
@@ -96,6 +99,10 @@ pub struct DeadLetter {
     /// `partner/name@version+digest` of the subscription's plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<String>,
+    /// SHA-256 of the event's JSON as the plugin got it, where the plugin failed: whether two letters are about the same input,
+    /// without showing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_sha256: Option<String>,
     /// When it was given up, RFC 3339.
     pub buried: String,
     /// The event as it is delivered next: as it was accepted, unless it was edited.

@@ -64,6 +64,9 @@ impl Dispatcher {
                     .await
             }
         };
+        for one in &made {
+            self.judge_plugin(lane, city, one.as_ref().err()).await;
+        }
         for (item, derived) in items.iter().zip(&mut made) {
             if let Ok(Derived::Events(events)) = derived {
                 let published = lane.outputs_of(item);

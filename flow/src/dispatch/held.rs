@@ -62,7 +62,7 @@ impl Dispatcher {
             ty: NOTICE_TYPE,
             state: if held { "held" } else { "released" },
             since_ms,
-            more: ("code", code.into()),
+            more: vec![("code", code.into())],
         };
         self.tell_owner(lane, city, notice).await;
     }

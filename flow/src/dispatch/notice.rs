@@ -23,7 +23,7 @@ pub(super) struct Notice {
     pub(super) state: &'static str,
     pub(super) since_ms: u64,
     /// What else its data says.
-    pub(super) more: (&'static str, Value),
+    pub(super) more: Vec<(&'static str, Value)>,
 }
 
 impl Dispatcher {
@@ -71,7 +71,7 @@ fn event(lane: &Lane, notice: Notice, source: &str) -> Result<Event, Refusal> {
         "since": rfc3339(from_millis(since_ms)),
     });
     if let Some(data) = data.as_object_mut() {
-        data.insert(more.0.to_owned(), more.1);
+        data.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     let event = Event::builder(format!("{}.{since_ms}.{state}", lane.order.key()), source, ty)
         .subject(lane.order.id().as_str())

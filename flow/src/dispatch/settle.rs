@@ -6,6 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use sha2::{Digest, Sha256};
 use stadtbus_broker::{BrokerError, Entry, LogName};
 use stadtbus_contracts::{InOrder, OnFailure};
 
@@ -25,7 +26,7 @@ use crate::{
     },
     log::{DEAD_LOG, RETRY_LOG},
     transform::TransformError,
-    written::{from_millis, millis, rfc3339},
+    written::{from_millis, hex, millis, rfc3339},
 };
 
 impl Dispatcher {
@@ -60,7 +61,10 @@ impl Dispatcher {
             return false;
         }
         item.attempts += 1;
-        item.note(AttemptNote::now(error.code, error.detail.clone()));
+        item.note(AttemptNote {
+            backtrace: error.backtrace,
+            ..AttemptNote::now(error.code, error.detail.clone())
+        });
         self.give_up(lane, item, error.code, error.detail).await
     }
 
@@ -223,6 +227,7 @@ impl Dispatcher {
                 code: note.code.clone(),
                 detail: note.detail.clone(),
                 answer: note.answer.clone(),
+                backtrace: note.backtrace.clone(),
             })
             .collect();
         let letter = DeadLetter {
@@ -236,6 +241,9 @@ impl Dispatcher {
             attempts_count: item.attempts,
             attempts,
             plugin: lane.order.plugin_name(),
+            input_sha256: code
+                .starts_with("SB-41")
+                .then(|| hex(&Sha256::digest(stadtbus_event::json::to_bytes(&logged.event)))),
             buried: rfc3339(from_millis(clock::millis_now())),
             event: (*logged.event).clone(),
             edited: item.edited.as_deref().cloned(),

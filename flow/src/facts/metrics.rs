@@ -69,6 +69,8 @@ pub struct LaneGauges {
     pub parked_keys: usize,
     /// 1 while the receiver's breaker is open.
     pub broken: bool,
+    /// 1 while the plugin's breaker is open.
+    pub plugin_broken: bool,
     /// 1 if the lane stands still.
     pub paused: bool,
     /// How long nothing has matched, in seconds.
@@ -95,6 +97,7 @@ pub struct Metrics {
     parked: Family<LaneLabels, Gauge>,
     parked_keys: Family<LaneLabels, Gauge>,
     broken: Family<LaneLabels, Gauge>,
+    plugin_broken: Family<LaneLabels, Gauge>,
     paused: Family<LaneLabels, Gauge>,
     unmatched: Family<LaneLabels, Gauge<f64, std::sync::atomic::AtomicU64>>,
     quiet: Family<LaneLabels, Gauge>,
@@ -103,6 +106,7 @@ pub struct Metrics {
     broker_up: Gauge,
     log_damaged: Family<LogLabels, Gauge>,
     pub(super) rollouts: super::rollouts::RolloutMetrics,
+    pub(super) plugins: super::plugins::PluginMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -128,6 +132,7 @@ impl Default for Metrics {
             parked: Family::default(),
             parked_keys: Family::default(),
             broken: Family::default(),
+            plugin_broken: Family::default(),
             paused: Family::default(),
             unmatched: Family::default(),
             quiet: Family::default(),
@@ -136,6 +141,7 @@ impl Default for Metrics {
             broker_up: Gauge::default(),
             log_damaged: Family::default(),
             rollouts: super::rollouts::RolloutMetrics::default(),
+            plugins: super::plugins::PluginMetrics::default(),
         };
         metrics.register();
         metrics.register_lanes();
@@ -193,6 +199,7 @@ impl Metrics {
             self.log_damaged.clone(),
         );
         self.rollouts.register(&mut registry);
+        self.plugins.register(&mut registry);
     }
 
     /// What each lane shows.
@@ -222,6 +229,11 @@ impl Metrics {
             "subscription_breaker_open",
             "1 while a subscription's receiver is left alone after failures in a row.",
             self.broken.clone(),
+        );
+        registry.register(
+            "subscription_plugin_breaker_open",
+            "1 while a subscription's plugin is left alone after failures in a row.",
+            self.plugin_broken.clone(),
         );
         registry.register(
             "subscription_paused",
@@ -327,6 +339,7 @@ impl Metrics {
         self.parked.clear();
         self.parked_keys.clear();
         self.broken.clear();
+        self.plugin_broken.clear();
         self.paused.clear();
         self.unmatched.clear();
         self.quiet.clear();
@@ -346,6 +359,9 @@ impl Metrics {
                 .get_or_create(&labels)
                 .set(count(lane.parked_keys));
             self.broken.get_or_create(&labels).set(i64::from(lane.broken));
+            self.plugin_broken
+                .get_or_create(&labels)
+                .set(i64::from(lane.plugin_broken));
             self.paused.get_or_create(&labels).set(i64::from(lane.paused));
             self.unmatched.get_or_create(&labels).set(lane.unmatched_s);
             self.quiet.get_or_create(&labels).set(i64::from(lane.quiet));

@@ -5,6 +5,7 @@
 //! out of metrics and out of log lines above debug.
 
 mod metrics;
+mod plugins;
 mod rollouts;
 mod trace;
 
@@ -104,10 +105,12 @@ impl AttemptFailed<'_> {
     }
 }
 
-/// A receiver's breaker opened or closed.
+/// A receiver's breaker opened or closed, or that of a plugin.
 pub struct BreakerMoved<'a> {
     /// The subscription.
     pub subscription: &'a str,
+    /// The plugin, `partner/name@version+digest`, if it is the plugin's.
+    pub plugin: Option<&'a str>,
     /// Whether it is open now.
     pub open: bool,
     /// Failures in a row.
@@ -117,13 +120,23 @@ pub struct BreakerMoved<'a> {
 impl BreakerMoved<'_> {
     /// Tells it. The gauge is read from the lane.
     pub fn emit(self) {
-        tracing::warn!(
-            subscription = self.subscription,
-            open = self.open,
-            failures = self.failures,
-            code = "SB-3021",
-            "The receiver's breaker moved."
-        );
+        match self.plugin {
+            None => tracing::warn!(
+                subscription = self.subscription,
+                open = self.open,
+                failures = self.failures,
+                code = "SB-3021",
+                "The receiver's breaker moved."
+            ),
+            Some(plugin) => tracing::warn!(
+                subscription = self.subscription,
+                plugin,
+                open = self.open,
+                failures = self.failures,
+                code = "SB-4113",
+                "The plugin's breaker moved."
+            ),
+        }
     }
 }
 

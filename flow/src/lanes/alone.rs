@@ -1,4 +1,4 @@
-//! A lane whose receiver is left alone: it failed too often, or does not consent. One event in a while goes by itself, and
+//! A lane whose receiver is left alone, or whose plugin: it failed too often, or does not consent. One event in a while goes by itself, and
 //! what becomes of it decides.
 
 use tokio::time::Instant;
@@ -29,6 +29,21 @@ impl Lane {
         let mut state = self.state();
         state.breaker.untried();
         state.consent.untried();
+        state.plugin.untried();
+    }
+
+    /// Whether the plugin was at fault over an event; whether that moved its breaker.
+    pub(crate) fn transformed(&self, is_fault: bool) -> Option<Moved> {
+        let mut state = self.state();
+        let moved = match is_fault {
+            true => state.plugin.failed(Instant::now(), clock::millis_now()),
+            false => state.plugin.answered(),
+        };
+        drop(state);
+        if moved.is_some() {
+            self.work.notify_waiters();
+        }
+        moved
     }
 
     /// Whether the receiver lets an event come that was taken; whether that moved anything.

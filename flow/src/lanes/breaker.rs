@@ -1,4 +1,5 @@
-//! The circuit breaker of one receiver: after so many failures in a row nothing is sent to it for a while.
+//! The circuit breaker of one receiver: after so many failures in a row nothing is sent to it for a while. And that of one
+//! plugin in one subscription: what it would fail at waits in the log, instead of becoming dead letters one after another.
 //!
 //! *Promise*: while it is open nothing is attempted, so nothing counts as an attempt and no event uses its attempts up
 //! on a receiver that is not there; then one event goes alone, and what becomes of it decides. *Why per subscription*:
@@ -55,11 +56,16 @@ pub(crate) struct Moved {
 impl Breaker {
     /// That of a lane. Only the bus's own attempts can fail; those who take events themselves need no breaker.
     pub(super) fn of(order: &Order, limits: &Limits) -> Self {
-        let most = if order.webhook.is_some() {
-            limits.breaker_failures_max
-        } else {
-            0
-        };
+        Self::within(limits, order.webhook.is_some())
+    }
+
+    /// That of a lane's plugin.
+    pub(super) fn of_plugin(order: &Order, limits: &Limits) -> Self {
+        Self::within(limits, order.transform.is_some())
+    }
+
+    fn within(limits: &Limits, is_needed: bool) -> Self {
+        let most = if is_needed { limits.breaker_failures_max } else { 0 };
         let delay = Duration::from_millis;
         Self::new(
             most,

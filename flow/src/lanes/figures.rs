@@ -35,6 +35,8 @@ pub struct LaneReport {
     pub level: bool,
     /// Its receiver's breaker, while it is open.
     pub breaker: Option<Broken>,
+    /// Its plugin's, while it is open.
+    pub plugin_breaker: Option<Broken>,
     /// Why it stands still, if it does.
     pub paused: Option<Pause>,
     /// Whether it gets anything.
@@ -100,6 +102,7 @@ impl Lanes {
             level,
             sight: self.sight(&lane.order, figures.watch, figures.open, !level, feeds),
             breaker: figures.breaker,
+            plugin_breaker: figures.plugin_breaker,
             paused: figures.paused,
             balance: lane.balance(),
         }
@@ -156,6 +159,7 @@ impl Lanes {
                 parked: report.parked,
                 parked_keys: report.parked_keys,
                 broken: report.breaker.is_some(),
+                plugin_broken: report.plugin_breaker.is_some(),
                 paused: report.paused.is_some(),
                 unmatched_s: report.sight.unmatched_for.as_secs_f64(),
                 quiet: report.sight.quiet.is_some(),

@@ -30,6 +30,9 @@ pub struct AttemptNote {
     /// settle fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Where in the plugin it failed. Like the answer it goes with the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backtrace: Option<Box<str>>,
 }
 
 impl AttemptNote {
@@ -42,13 +45,18 @@ impl AttemptNote {
             detail: detail.into(),
             status: None,
             answer: None,
+            backtrace: None,
         }
     }
 
-    /// The same without what the receiver said.
+    /// The same without what the receiver said, and without the plugin's backtrace.
     #[must_use]
     pub(super) fn without_answer(self) -> Self {
-        Self { answer: None, ..self }
+        Self {
+            answer: None,
+            backtrace: None,
+            ..self
+        }
     }
 }
 
@@ -109,6 +117,7 @@ impl Item {
         let silent = self.notes.len().saturating_sub(ANSWERS_KEPT_MAX);
         for old in self.notes.iter_mut().take(silent) {
             old.answer = None;
+            old.backtrace = None;
         }
     }
 

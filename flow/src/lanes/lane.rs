@@ -123,6 +123,7 @@ impl Lane {
             written: marks,
             ready_at_once: order.hands_out_untransformed(),
             breaker: Breaker::of(&order, limits),
+            plugin: Breaker::of_plugin(&order, limits),
             pace: order.subscription().delivery.rate_per_s.map(Pace::new),
             ..State::empty(limits.lane_queue_max, limits.key_backlog_max)
         };
@@ -162,6 +163,7 @@ impl Lane {
         } else {
             state.paced(count, now)
         };
+        let count = state.plugin.room(count, now);
         let mut items = Vec::new();
         while items.len() < count {
             let due = state.waiting.peek().is_some_and(|waiting| waiting.at <= now);
@@ -174,6 +176,7 @@ impl Lane {
             items.push(item);
         }
         state.carried += items.len();
+        state.plugin.begun(items.len());
         if !self.order.is_taken_by_receiver() {
             state.begun(items.len(), now);
         }
@@ -230,6 +233,7 @@ impl Lane {
     pub(crate) fn put_back(&self, item: Item) {
         let mut state = self.state();
         state.carried = state.carried.saturating_sub(1);
+        state.plugin.untried();
         let at = Instant::now() + PUT_BACK_DELAY;
         if self.order.runs_in_turn() {
             state.return_in_order(item);

@@ -95,6 +95,7 @@ impl Lane {
                 .map(|(log, (cursor, hang))| (log.clone(), cursor.seen(), *hang == Hang::Level))
                 .collect(),
             breaker: state.breaker.shown(Instant::now()),
+            plugin_breaker: state.plugin.shown(Instant::now()),
             paused: state.standstill(),
             watch: state.watch.clone(),
         }
@@ -151,6 +152,8 @@ pub struct Figures {
     pub seen: Vec<(LogName, Position, bool)>,
     /// Its receiver's breaker, while it is open.
     pub breaker: Option<Broken>,
+    /// Its plugin's, while it is open.
+    pub plugin_breaker: Option<Broken>,
     /// Why the lane stands still, if it does.
     pub paused: Option<Pause>,
     /// What it remembers of its matches.

@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) breaker: Breaker,
     /// Shut by the first refusal of a receiver that must consent; then one event in a while asks whether it does.
     pub(super) consent: Breaker,
+    /// That of the plugin: opens when it fails at one event after another. It guards what the runner takes, not what is ready.
+    pub(super) plugin: Breaker,
     /// What may not go yet, because an earlier event of its key is under way.
     pub(super) keys: Keys,
     /// Whether receivers take events as they are, without a runner that prepares them.
@@ -96,6 +98,7 @@ impl State {
             pace: None,
             breaker: Breaker::new(0, Duration::ZERO, Duration::ZERO),
             consent: Breaker::new(1, CONSENT_LOOK, CONSENT_LOOK),
+            plugin: Breaker::new(0, Duration::ZERO, Duration::ZERO),
             keys: Keys::with_share(key_share),
             ready_at_once: false,
             fetched: 0,
@@ -142,18 +145,24 @@ impl State {
         }
     }
 
+    /// What must be open for an attempt to begin.
     fn gates(&self) -> [&Breaker; 2] {
         [&self.breaker, &self.consent]
     }
 
-    /// Whether nothing but one event in a while may go.
+    /// What must be open for an event to be taken by the runner.
+    fn all_gates(&self) -> [&Breaker; 3] {
+        [&self.breaker, &self.consent, &self.plugin]
+    }
+
+    /// Whether nothing but one event in a while may be taken.
     pub(super) fn is_left_alone(&self) -> bool {
-        self.gates().iter().any(|gate| gate.is_open())
+        self.all_gates().iter().any(|gate| gate.is_open())
     }
 
     /// When that one may go; none while it is under way.
     pub(super) fn next_alone(&self) -> Option<Instant> {
-        let open = self.gates().into_iter().filter(|gate| gate.is_open());
+        let open = self.all_gates().into_iter().filter(|gate| gate.is_open());
         let next: Option<Vec<_>> = open.map(Breaker::next).collect();
         next?.into_iter().max()
     }

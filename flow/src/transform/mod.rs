@@ -30,10 +30,13 @@ pub struct TransformError {
     pub code: &'static str,
     /// One sentence, without payload.
     pub detail: String,
-    /// Whether another attempt can help: only trouble with the broker, for a plugin is a pure function.
+    /// Whether another attempt can help: only trouble with the broker or want of room in the host, for a plugin is a pure
+    /// function.
     pub transient: bool,
     /// What the call cost that failed, if there was one.
     pub cost: Cost,
+    /// Where in the plugin it happened, innermost first, with readable names of functions.
+    pub backtrace: Option<Box<str>>,
 }
 
 impl TransformError {
@@ -43,7 +46,14 @@ impl TransformError {
             detail: detail.into(),
             transient: false,
             cost: Cost::default(),
+            backtrace: None,
         }
+    }
+
+    /// Whether it is the plugin's own fault: neither the broker's or the host's, nor that of an input that it rejects.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        !self.transient && self.code.starts_with("SB-41") && self.code != "SB-4108"
     }
 }
 
@@ -51,6 +61,9 @@ impl From<Failure> for TransformError {
     fn from(failure: Failure) -> Self {
         Self {
             cost: failure.cost,
+            // No instance was to be had: nothing is known of the event yet.
+            transient: failure.code == "SB-1405",
+            backtrace: failure.backtrace.map(Into::into),
             ..Self::new(failure.code, failure.detail)
         }
     }
@@ -59,10 +72,8 @@ impl From<Failure> for TransformError {
 impl From<stadtbus_broker::BrokerError> for TransformError {
     fn from(error: stadtbus_broker::BrokerError) -> Self {
         Self {
-            code: error.code(),
-            detail: error.to_string(),
             transient: true,
-            cost: Cost::default(),
+            ..Self::new(error.code(), error.to_string())
         }
     }
 }

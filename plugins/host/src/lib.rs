@@ -62,6 +62,6 @@ pub use host::{Host, HostConfig};
 pub use manifest::{Instances, Limits, Manifest, Role, StateSpec, World, state_key};
 pub use owned::{OwnedCall, OwnedInput};
 pub use plugin::Plugin;
-pub use pool::Pool;
+pub use pool::{Observer, Pool};
 pub use shape::{Counts, Report, check};
 pub use tables::{Lookup, Table, Tables};

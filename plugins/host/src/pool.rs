@@ -14,7 +14,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::call::{Answer, ConfigFault};
 use crate::error::{Failure, PluginError};
+use crate::manifest::Manifest;
 use crate::owned::OwnedCall;
 use crate::plugin::Plugin;
 use crate::tables::Tables;
@@ -36,6 +37,12 @@ const HEAVY_US: u64 = 5_000;
 const THREADS_MIN: usize = 2;
 /// Stack of a thread: the guest's, and room for the host's own calls.
 const THREAD_STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Is told of each call that a pool ran, on the thread that ran it: whoever is told must be quick and must not wait.
+pub trait Observer: Send + Sync {
+    /// A call of the plugin with this manifest came to its end.
+    fn called(&self, manifest: &Manifest, outcome: &Result<Answer, Failure>);
+}
 
 /// A bounded pool of threads that runs plugins.
 pub struct Pool {
@@ -64,6 +71,7 @@ impl Pool {
             state: Mutex::default(),
             work: Condvar::new(),
             threads,
+            observer: OnceLock::new(),
         });
         // Made first, so that threads already started end if a later one cannot be.
         let pool = Self {
@@ -92,9 +100,15 @@ impl Pool {
                 state: Mutex::default(),
                 work: Condvar::new(),
                 threads: 0,
+                observer: OnceLock::new(),
             }),
             queue_max: 1,
         }
+    }
+
+    /// Who is told of each call from now on. The first one stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let _ = self.shared.observer.set(observer);
     }
 
     /// Number of threads; none for a pool whose calls run where they are made.
@@ -116,7 +130,7 @@ impl Pool {
             return Vec::new();
         }
         if self.shared.threads == 0 {
-            return calls.iter().map(|call| run_guarded(plugin, call)).collect();
+            return calls.iter().map(|call| self.shared.run(plugin, call)).collect();
         }
         let partner = &plugin.manifest().partner;
         let wanted = u32::try_from(count.min(self.queue_max)).unwrap_or(u32::MAX);
@@ -200,12 +214,12 @@ struct Job {
 
 impl Job {
     /// Runs calls until the slice is used up; returns the time used and the mean of a call carried on from `mean_us`.
-    fn run_slice(&mut self, mut mean_us: u64) -> (u64, u64) {
+    fn run_slice(&mut self, shared: &Shared, mut mean_us: u64) -> (u64, u64) {
         let mut used_us = 0u64;
         while used_us < SLICE_US && !self.done.is_closed() {
             let Some(call) = self.calls.next() else { break };
             let started = Instant::now();
-            let result = run_guarded(&self.plugin, &call);
+            let result = shared.run(&self.plugin, &call);
             let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             used_us = used_us.saturating_add(took_us);
             mean_us = mean_us.saturating_mul(3).saturating_add(took_us) / 4;
@@ -223,6 +237,7 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     threads: usize,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 #[derive(Default)]
@@ -313,6 +328,14 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn run(&self, plugin: &Plugin, call: &OwnedCall) -> Result<Answer, Failure> {
+        let outcome = run_guarded(plugin, call);
+        if let Some(observer) = self.observer.get() {
+            observer.called(plugin.manifest(), &outcome);
+        }
+        outcome
+    }
+
     fn room(&self, partner: &PartnerId, queue_max: usize) -> Arc<Semaphore> {
         let mut state = self.lock();
         let level_us = state.level_us;
@@ -353,7 +376,7 @@ impl Shared {
                 continue;
             };
             drop(state);
-            let (used_us, mean_us) = turn.job.run_slice(turn.mean_us);
+            let (used_us, mean_us) = turn.job.run_slice(self, turn.mean_us);
             let (rest, finished) = if turn.job.is_over() {
                 (None, Some(turn.job))
             } else {

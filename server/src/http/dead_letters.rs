@@ -164,6 +164,9 @@ fn whole(buried: &Buried) -> Value {
     let mut letter = summary(buried);
     if let Some(members) = letter.as_object_mut() {
         members.insert("attempts".to_owned(), json!(buried.letter.attempts));
+        if let Some(digest) = &buried.letter.input_sha256 {
+            members.insert("input_sha256".to_owned(), json!(digest));
+        }
         let event: Box<RawValue> =
             serde_json::from_slice(&stadtbus_event::json::to_bytes(&buried.letter.event)).unwrap_or_default();
         members.insert("event".to_owned(), json!(event));

@@ -129,21 +129,25 @@ fn api(limits: &Limits, accept: bool) -> Api {
         .with(routes!(logs::list))
         .with(routes!(logs::show))
         .with(routes!(logs::accept_truth))
-        .with(routes!(grants::list))
-        .with(routes!(grants::approve))
         .bodies_of(limits.body_bytes_max);
-    let admin = Api::new()
+    everyday.merge(changes())
+}
+
+/// What brings components along, and what is said to them.
+fn changes() -> Api {
+    Api::new()
         .with(routes!(city::current, city::apply))
         .with(routes!(city::plan))
         .with(routes!(city::deploy))
+        .with(routes!(grants::list))
+        .with(routes!(grants::approve))
         .with(routes!(rollouts::show))
         .with(routes!(rollouts::shadow))
         .with(routes!(rollouts::canary))
         .with(routes!(rollouts::promote))
         .with(routes!(rollouts::rollback))
         .with(routes!(rollouts::diff))
-        .bodies_of(ADMIN_BODY_BYTES_MAX);
-    everyday.merge(admin)
+        .bodies_of(ADMIN_BODY_BYTES_MAX)
 }
 
 /// How subscribers take their events themselves: leased, by bookmark, as a stream.

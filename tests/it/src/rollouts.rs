@@ -319,10 +319,7 @@ async fn promotion_and_rollback_under_traffic_lose_and_double_nothing() {
     world.bus.start_again().await.unwrap();
     let (sender, amt) = (crate::support::sender(&world).await, recipient(&world).await);
     publish(&sender, &event("nachher", 1)).await;
-    assert_eq!(
-        take(&amt, "amt-folgen", 1, LATER).await[0]["data"]["wert"],
-        json!(1_001)
-    );
+    assert_eq!(outcome_of(&amt, "nachher").await, 1_001);
     let told = step(&sender, "werk", "nachher", |step| {
         step["outcome"] == json!("in-service")
     })
@@ -333,8 +330,15 @@ async fn promotion_and_rollback_under_traffic_lose_and_double_nothing() {
     let deployed = json!({"manifest": manifest, "component": STANDARD.encode(component)});
     sender.put(PATH, &deployed).await.unwrap().expect(200).unwrap();
     publish(&sender, &event("zuletzt", 1)).await;
-    assert_eq!(
-        take(&amt, "amt-folgen", 1, LATER).await[0]["data"]["wert"],
-        json!(1)
-    );
+    assert_eq!(outcome_of(&amt, "zuletzt").await, 1);
+}
+
+/// What became of one event. What was taken just before the process was killed may come once more before it.
+async fn outcome_of(amt: &Client, cause: &str) -> i64 {
+    loop {
+        let taken = by_cause(&take(amt, "amt-folgen", 1, LATER).await);
+        if let Some(wert) = taken.get(cause) {
+            return *wert;
+        }
+    }
 }

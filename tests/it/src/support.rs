@@ -185,11 +185,15 @@ pub(crate) fn notices(city: &CityFolder, ty: &str, schema: &str) {
     let (head, rest) = text.split_once("    properties:\n").unwrap();
     let (_, tail) = rest.split_once("customProperties:").unwrap();
     let schema_json: Value = serde_json::from_str(schema).unwrap();
-    let properties: String = schema_json["required"]
-        .as_array()
+    let required = schema_json["required"].as_array().unwrap();
+    let properties: String = schema_json["properties"]
+        .as_object()
         .unwrap()
-        .iter()
-        .map(|name| format!("      - {{name: {name}, required: true, classification: internal}}\n"))
+        .keys()
+        .map(|name| {
+            let is_required = required.contains(&json!(name));
+            format!("      - {{name: {name}, required: {is_required}, classification: internal}}\n")
+        })
         .collect();
     city.write(
         contract,

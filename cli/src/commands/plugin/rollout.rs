@@ -84,7 +84,7 @@ pub(super) struct Promote {
 #[derive(Debug, clap::Args)]
 #[command(
     about = t("Die alte Version wieder in Betrieb nehmen", "Put the old version into service again"),
-    after_help = example(&["stadtbus plugin rollback ngn/outage-redact --why 'Einheit falsch'"])
+    after_help = example(&["stadtbus plugin rollback ngn/outage-redact --why falsche-Einheit"])
 )]
 pub(super) struct Rollback {
     #[command(flatten)]

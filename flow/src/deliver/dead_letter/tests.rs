@@ -20,8 +20,10 @@ fn letter(event: Event) -> DeadLetter {
             code: "SB-3002".into(),
             detail: "The receiver answered 503.".into(),
             answer: Some("Wartung bis 15 Uhr".into()),
+            backtrace: None,
         }],
         plugin: Some("ngn/outage-redact@1.0.0+abc".into()),
+        input_sha256: None,
         buried: "2026-11-23T14:00:09Z".into(),
         edited: Some(Edits {
             original: Structured(event.clone()),

@@ -48,6 +48,7 @@ fn letter(n: u64, code: &str, subscription: &str) -> DeadLetter {
         attempts_count: 1,
         attempts: Vec::new(),
         plugin: None,
+        input_sha256: None,
         buried: rfc3339(from_millis(1_700_000_000_000 + n * 1000)),
         event,
         edited: None,

@@ -51,6 +51,11 @@ fn report(sight: &Sight) -> LaneReport {
             failures: 20,
             next: Some(Duration::from_secs(5)),
         }),
+        plugin_breaker: Some(Broken {
+            since_ms: 1_767_225_600_000,
+            failures: 20,
+            next: None,
+        }),
         paused: Some(Pause {
             code: "SB-2004".to_owned(),
             reason: "Pause".to_owned(),

@@ -84,6 +84,7 @@ fn what_the_flow_writes_is_what_is_described() {
         code: "SB-3002".to_owned(),
         detail: "kaputt".to_owned(),
         answer: Some("Wartung".to_owned()),
+        backtrace: Some("parse +0x17".into()),
     };
     let described = components()["DeadLetter"]["properties"]["attempts"]["items"]["properties"].clone();
     let described: BTreeSet<String> = described.as_object().unwrap().keys().cloned().collect();

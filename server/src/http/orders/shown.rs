@@ -9,7 +9,7 @@ use stadtbus_contracts::{
 use stadtbus_flow::{
     Refusal,
     city::{LiveCity, Order},
-    lanes::{LaneReport, Sight, watch::Quiet},
+    lanes::{Broken, LaneReport, Sight, watch::Quiet},
 };
 
 use crate::Bus;
@@ -18,6 +18,8 @@ use crate::Bus;
 const QUIET: &str = "SB-2013";
 /// Code of a receiver that is left alone.
 const BROKEN: &str = "SB-3021";
+/// Code of an open breaker of a plugin.
+const PLUGIN_BROKEN: &str = "SB-4113";
 
 /// One subscription: what was ordered, and how it stands. Status is the bus's to say and is ignored on input.
 #[derive(Serialize)]
@@ -75,10 +77,11 @@ struct Figures {
     oldest_age_s: f64,
     level: bool,
     breaker: Option<BreakerView>,
+    plugin_breaker: Option<BreakerView>,
     paused: Option<PauseView>,
 }
 
-/// A receiver that is left alone after failures in a row.
+/// A receiver, or a plugin, that is left alone after failures in a row.
 #[derive(Serialize)]
 struct BreakerView {
     code: &'static str,
@@ -208,22 +211,30 @@ fn figures(report: &LaneReport) -> Figures {
         leased: report.leased,
         oldest_age_s: report.oldest_age.as_secs_f64(),
         level: report.level,
-        breaker: report.breaker.as_ref().map(|broken| BreakerView {
-            code: BROKEN,
-            state: if broken.next.is_some() {
-                "open"
-            } else {
-                "half-open"
-            },
-            since: time(broken.since_ms),
-            failures: broken.failures,
-            next_s: broken.next.map(|next| next.as_secs_f64()),
-        }),
+        breaker: report.breaker.as_ref().map(|broken| breaker(BROKEN, broken)),
+        plugin_breaker: report
+            .plugin_breaker
+            .as_ref()
+            .map(|broken| breaker(PLUGIN_BROKEN, broken)),
         paused: report.paused.as_ref().map(|pause| PauseView {
             code: pause.code.clone(),
             reason: pause.reason.clone(),
             reason_de: pause.in_words().de.into(),
         }),
+    }
+}
+
+fn breaker(code: &'static str, broken: &Broken) -> BreakerView {
+    BreakerView {
+        code,
+        state: if broken.next.is_some() {
+            "open"
+        } else {
+            "half-open"
+        },
+        since: time(broken.since_ms),
+        failures: broken.failures,
+        next_s: broken.next.map(|next| next.as_secs_f64()),
     }
 }
 
