@@ -5,6 +5,7 @@
 //! otherwise, or fail.
 
 mod compared;
+mod vouched;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

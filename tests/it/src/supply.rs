@@ -94,7 +94,7 @@ async fn apply(world: &World, city: &CityFolder) -> Finished {
 }
 
 /// Expects that it is refused with this code; all that was said.
-fn refused(done: &Finished, code: &str) -> String {
+pub(crate) fn refused(done: &Finished, code: &str) -> String {
     let said = format!("{}{}", done.stdout, done.stderr);
     assert_ne!(done.code, Some(0), "{said}");
     assert!(said.contains(code), "{code} expected in {said}");
@@ -121,7 +121,7 @@ async fn standing(client: &Client) -> Value {
 }
 
 /// A strict bus with the signed moody plugin in force, and its integrator's key.
-async fn in_force(manifest_lines: &str) -> (World, CityFolder, String) {
+pub(crate) async fn in_force(manifest_lines: &str) -> (World, CityFolder, String) {
     let city = moody_city_with(manifest_lines).await;
     let (file, public) = key(city.root(), "integrator.pem").await;
     registered(&city, &public);

@@ -12,7 +12,7 @@ use crate::city::CityFolder;
 use crate::plugins::{moody_city, moody_city_with};
 use crate::support::{SOON, changed, event, nothing_more, publish, recipient, sender, take, world};
 
-fn folder(city: &CityFolder, name: &str, digit: u8) -> PathBuf {
+pub(super) fn folder(city: &CityFolder, name: &str, digit: u8) -> PathBuf {
     let (manifest, component) = version(city, digit);
     let root: &Path = city.root();
     let folder = root.join(name);
