@@ -42,35 +42,49 @@ impl Case {
     }
 }
 
-/// Shows all results; failed tests last, so that they are what remains on the screen.
-pub(crate) fn show(shell: &Shell, cases: &[Case]) -> Exit {
+/// How many passed, and how many failed.
+pub(crate) fn counts(cases: &[Case]) -> (usize, usize) {
     let failed = cases.iter().filter(|case| case.failure.is_some()).count();
-    let passed = cases.len().saturating_sub(failed);
-    let document = serde_json::json!({"passed": passed, "failed": failed, "cases": cases});
-    shell.show(&document, || {
-        let mut lines = Vec::new();
-        for case in cases.iter().filter(|case| case.failure.is_none()) {
-            let head = shell.paint(Style::Good, "ok");
-            lines.push(
-                format!("{head}      {} · {}  {}", case.suite, case.name, case.note)
-                    .trim_end()
-                    .to_owned(),
-            );
+    (cases.len().saturating_sub(failed), failed)
+}
+
+/// All results for people; failed tests last, so that they are what remains on the screen.
+pub(crate) fn lines(shell: &Shell, cases: &[Case]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for case in cases.iter().filter(|case| case.failure.is_none()) {
+        let head = shell.paint(Style::Good, "ok");
+        lines.push(
+            format!("{head}      {} · {}  {}", case.suite, case.name, case.note)
+                .trim_end()
+                .to_owned(),
+        );
+    }
+    for case in cases {
+        if let Some(failure) = &case.failure {
+            let head = shell.paint(Style::Bad, t("FALSCH", "FAILED"));
+            lines.push(format!("{head}  {} · {}", case.suite, case.name));
+            lines.extend(failure.lines().map(|line| format!("        {line}")));
         }
-        for case in cases {
-            if let Some(failure) = &case.failure {
-                let head = shell.paint(Style::Bad, t("FALSCH", "FAILED"));
-                lines.push(format!("{head}  {} · {}", case.suite, case.name));
-                lines.extend(failure.lines().map(|line| format!("        {line}")));
-            }
-        }
-        lines
-    });
-    shell.notice(&say!(
+    }
+    lines
+}
+
+/// The sum in one line.
+pub(crate) fn sum(cases: &[Case]) -> String {
+    let (passed, failed) = counts(cases);
+    say!(
         "{} Tests · {passed} bestanden · {failed} gescheitert",
         "{} tests · {passed} passed · {failed} failed",
         cases.len()
-    ));
+    )
+}
+
+/// Shows all results.
+pub(crate) fn show(shell: &Shell, cases: &[Case]) -> Exit {
+    let (passed, failed) = counts(cases);
+    let document = serde_json::json!({"passed": passed, "failed": failed, "cases": cases});
+    shell.show(&document, || lines(shell, cases));
+    shell.notice(&sum(cases));
     if failed > 0 { Exit::Failed } else { Exit::Done }
 }
 

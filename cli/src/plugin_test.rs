@@ -10,19 +10,20 @@ use crate::junit::Case;
 use crate::say;
 use crate::ui::{Exit, Failure};
 use case::{Given, TestCase};
-use stadtbus_plugin_host::{Answer, Manifest, Plugin, StateChange};
+use stadtbus_plugin_host::{Answer, Failure as Failed, Manifest, Plugin, StateChange};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 mod case;
 mod expect;
 mod repeat;
+mod samples;
 pub(crate) mod sandbox;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use repeat::repeat;
+pub(crate) use samples::{Sample, Samples, samples};
 
 /// The plugin folders directly below `folder`, in order.
 pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
@@ -37,22 +38,31 @@ pub(crate) fn folders(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs all tests of one plugin folder.
 pub(crate) fn run(folder: &Path) -> Result<Vec<Case>, Failure> {
-    let files = test_files(folder)?;
-    if files.is_empty() {
+    if test_files(folder)?.is_empty() {
         return Ok(Vec::new());
     }
     let (manifest, _) = manifest(folder)?;
-    let name = manifest.plugin.clone();
-    let component = component(folder, &name)?;
+    let component = component(folder, &manifest.plugin)?;
     let plugin = sandbox::deploy(&manifest, &component).map_err(|error| host_failure(&error))?;
-    let suite = format!("{}/{name}", manifest.partner);
+    run_with(folder, &plugin)
+}
+
+/// Runs all tests of one plugin folder against this plugin.
+pub(crate) fn run_with(folder: &Path, plugin: &Plugin) -> Result<Vec<Case>, Failure> {
     let mut cases = Vec::new();
-    for file in files {
+    for file in test_files(folder)? {
         for test in read(&file)? {
-            cases.push(one(&plugin, &manifest, &suite, &test, folder));
+            cases.push(one(plugin, &test, folder));
         }
     }
     Ok(cases)
+}
+
+/// The files that the cases of a plugin name, below its folder. A test file that cannot be read names none.
+pub(crate) fn named_files(folder: &Path) -> BTreeSet<PathBuf> {
+    let files = test_files(folder).unwrap_or_default();
+    let tests = files.iter().filter_map(|file| read(file).ok()).flatten();
+    tests.flat_map(|test| test.files()).collect()
 }
 
 fn test_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -91,10 +101,11 @@ struct Peak {
     tables: BTreeSet<String>,
 }
 
-fn one(plugin: &Arc<Plugin>, manifest: &Manifest, suite: &str, test: &TestCase, folder: &Path) -> Case {
+fn one(plugin: &Plugin, test: &TestCase, folder: &Path) -> Case {
+    let manifest = plugin.manifest();
     let mut peak = Peak::default();
     let failure = steps(plugin, test, folder, &mut peak).err();
-    let mut case = Case::new(suite, test.name.clone(), failure);
+    let mut case = Case::new(manifest.name(), test.name.clone(), failure);
     case.micros = peak.micros;
     case.note = note(&peak, manifest);
     case
@@ -119,7 +130,7 @@ fn note(peak: &Peak, manifest: &Manifest) -> String {
     format!("{cost}{}", tables.collect::<String>())
 }
 
-fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) -> Result<(), String> {
+fn steps(plugin: &Plugin, test: &TestCase, folder: &Path, peak: &mut Peak) -> Result<(), String> {
     let mut state = test.state.as_ref().map(case::state_bytes);
     for (number, step) in test.steps.iter().enumerate() {
         let place = if test.steps.len() < 2 {
@@ -146,17 +157,7 @@ fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) 
                 "{place}two runs with the same input answer differently"
             ));
         }
-        let after = match &first {
-            Ok(Answer {
-                state: StateChange::Put(bytes),
-                ..
-            }) => Some(bytes.clone()),
-            Ok(Answer {
-                state: StateChange::Clear,
-                ..
-            }) => None,
-            _ => state,
-        };
+        let after = state_after(state, &first);
         expect::check(&step.expect, &first, after.as_deref())
             .map_err(|difference| format!("{place}{difference}"))?;
         state = after;
@@ -164,20 +165,35 @@ fn steps(plugin: &Arc<Plugin>, test: &TestCase, folder: &Path, peak: &mut Peak) 
     Ok(())
 }
 
-fn millis(micros: u64) -> String {
+/// What is stored after a step.
+fn state_after(before: Option<Vec<u8>>, outcome: &Result<Answer, Failed>) -> Option<Vec<u8>> {
+    match outcome {
+        Ok(Answer {
+            state: StateChange::Put(bytes),
+            ..
+        }) => Some(bytes.clone()),
+        Ok(Answer {
+            state: StateChange::Clear,
+            ..
+        }) => None,
+        _ => before,
+    }
+}
+
+pub(crate) fn millis(micros: u64) -> String {
     decimal(micros, 1_000)
 }
 
-fn mib(bytes: u64) -> String {
+pub(crate) fn mib(bytes: u64) -> String {
     decimal(bytes, 1 << 20)
 }
 
-fn kib(bytes: u64) -> String {
+pub(crate) fn kib(bytes: u64) -> String {
     decimal(bytes, 1 << 10)
 }
 
 /// Two decimal places, rounded up, in the language's own comma.
-fn decimal(value: u64, unit: u64) -> String {
+pub(crate) fn decimal(value: u64, unit: u64) -> String {
     let hundredths = value.saturating_mul(100).div_ceil(unit);
     if hundredths.is_multiple_of(100) {
         return (hundredths / 100).to_string();

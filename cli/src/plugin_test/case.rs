@@ -10,7 +10,7 @@ use stadtbus_event::{Event, json};
 use stadtbus_flow::transform::tables as tables_of;
 use stadtbus_plugin_host::{Call, Input, Tables};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::expect::Expect;
 
@@ -76,6 +76,26 @@ impl TryFrom<Written> for TestCase {
             state,
             steps,
         })
+    }
+}
+
+impl TestCase {
+    /// The files it names, from the folder of the plugin.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        // `./a` is `a`.
+        let plain = |name: &str| {
+            let parts = Path::new(name).components();
+            parts.filter(|part| *part != Component::CurDir).collect()
+        };
+        let named = |value: &Value| value.as_str().map(plain);
+        let events = self.steps.iter().filter_map(|step| step.event.as_ref());
+        let raws = self.steps.iter().filter_map(|step| step.raw.as_ref());
+        let files = raws.filter_map(|raw| raw.file.as_deref().map(plain));
+        events
+            .chain(self.tables.values())
+            .filter_map(named)
+            .chain(files)
+            .collect()
     }
 }
 

@@ -1,15 +1,14 @@
 //! Whether a plugin is the pure function that replay relies on, as far as the inputs of its own tests can show: each runs twice,
 //! in two fresh instances, and verdict, state and log lines must be the same. What must come of it is not asked here.
 
-use crate::commands::plugin::host_failure;
 use crate::say;
 use crate::ui::Failure;
 use serde::Serialize;
-use stadtbus_plugin_host::{Answer, Failure as Failed, LogLine, Manifest, Plugin, StateChange};
+use stadtbus_plugin_host::{Answer, Failure as Failed, LogLine, Plugin};
 use std::path::Path;
 
 use super::case::{self, Given, TestCase};
-use super::{expect, read, sandbox, test_files};
+use super::{expect, read, state_after, test_files};
 
 /// What came of the repetition.
 #[derive(Debug, Default, Serialize)]
@@ -21,16 +20,11 @@ pub(crate) struct Repeated {
 }
 
 /// Runs each input of a plugin's tests twice.
-pub(crate) fn repeat(folder: &Path, manifest: &Manifest, component: &[u8]) -> Result<Repeated, Failure> {
+pub(crate) fn repeat(folder: &Path, plugin: &Plugin) -> Result<Repeated, Failure> {
     let mut repeated = Repeated::default();
-    let files = test_files(folder)?;
-    if files.is_empty() {
-        return Ok(repeated);
-    }
-    let plugin = sandbox::deploy(manifest, component).map_err(|error| host_failure(&error))?;
-    for file in files {
+    for file in test_files(folder)? {
         for test in read(&file)? {
-            case_twice(&plugin, &test, folder, &mut repeated);
+            case_twice(plugin, &test, folder, &mut repeated);
         }
     }
     Ok(repeated)
@@ -55,17 +49,7 @@ fn case_twice(plugin: &Plugin, test: &TestCase, folder: &Path, repeated: &mut Re
                 say!("{name}, Schritt {step}", "{name}, step {step}")
             });
         }
-        state = match first {
-            Ok(Answer {
-                state: StateChange::Put(bytes),
-                ..
-            }) => Some(bytes),
-            Ok(Answer {
-                state: StateChange::Clear,
-                ..
-            }) => None,
-            _ => state,
-        };
+        state = state_after(state, &first);
     }
 }
 

@@ -5,13 +5,40 @@ use crate::bus::PLUGIN_COMPILE;
 use stadtbus_plugin_host::{CompilerCommand, Host, HostConfig, Manifest, Plugin, PluginError};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Checks, compiles and links one plugin.
 pub(crate) fn deploy(manifest: &Manifest, component: &[u8]) -> Result<Arc<Plugin>, PluginError> {
+    // Tests run one after another.
+    deploy_in(cache(), 2, manifest, component)
+}
+
+/// The same without what an earlier run left, and with room for so many calls at a time: how long it took, too.
+pub(crate) fn deploy_anew(
+    manifest: &Manifest,
+    component: &[u8],
+    calls_max: usize,
+) -> Result<(Arc<Plugin>, Duration), PluginError> {
+    let own = std::env::temp_dir().join(format!("stadtbus-compile-{}", uuid::Uuid::new_v4().simple()));
+    // Of the instances at most half wait for their next call.
+    let instances_max = u32::try_from(calls_max.saturating_mul(2)).unwrap_or(u32::MAX);
+    let began = Instant::now();
+    let deployed = deploy_in(own.clone(), instances_max, manifest, component);
+    let took = began.elapsed();
+    // What was compiled is loaded; the copy on the disk has done its duty.
+    drop(std::fs::remove_dir_all(own));
+    deployed.map(|plugin| (plugin, took))
+}
+
+fn deploy_in(
+    cache_dir: PathBuf,
+    instances_max: u32,
+    manifest: &Manifest,
+    component: &[u8],
+) -> Result<Arc<Plugin>, PluginError> {
     let config = HostConfig {
-        // Tests run one after another.
-        instances_max: 2,
-        cache_dir: cache(),
+        instances_max,
+        cache_dir,
         compiler: CompilerCommand::this_program(&[PLUGIN_COMPILE])?,
     };
     let host = Host::new(config)?;

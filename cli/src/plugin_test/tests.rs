@@ -119,6 +119,12 @@ fn a_file_of_cases_is_read_strictly() {
         [1, 2]
     );
     assert_eq!(cases[1].state, Some(json!(3)));
+    let naming = "{name: n, tables: {t: ./t.json, u: {}}, steps: [{event: e.json, expect: {}}, {raw: {file: in/r.xml}, expect: {}}]}";
+    let naming: TestCase = serde_saphyr::from_str(naming).unwrap();
+    assert_eq!(
+        naming.files(),
+        ["e.json", "t.json", "in/r.xml"].map(PathBuf::from)
+    );
     let folder = std::env::temp_dir();
     let given = Given::prepare(&cases[1], &cases[1].steps[0], &folder).unwrap();
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::shell::{Format, Shell, Style};
 use super::t;
 use crate::catalogue;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -113,30 +113,32 @@ impl Failure {
         self.exit
     }
 
+    /// The error for programs.
+    pub(crate) fn to_json(&self) -> Value {
+        let title = catalogue::find(&self.code).map(catalogue::Page::title);
+        json!({
+            "code": self.code, "title": title, "message": self.message, "details": self.details, "hint": self.hint,
+        })
+    }
+
+    /// The error for people; `paint` is the emphasis of the channel it goes to.
+    pub(crate) fn lines(&self, paint: impl Fn(Style, &str) -> String) -> Vec<String> {
+        let head = format!("{} {}:", t("Fehler", "error"), self.code);
+        let mut lines = vec![format!("{} {}", paint(Style::Bad, &head), self.message)];
+        lines.extend(self.details.iter().map(|line| format!("  {line}")));
+        let head = format!("{}:", t("Hinweis", "hint"));
+        lines.push(format!("{} {}", paint(Style::Strong, &head), self.hint));
+        lines
+    }
+
     /// Writes the error to stderr, as text or JSON.
     pub(crate) fn report(&self, shell: &Shell) {
         if shell.format() == Format::Json {
-            let title = catalogue::find(&self.code).map(catalogue::Page::title);
-            let error = json!({"error": {
-                "code": self.code, "title": title, "message": self.message, "details": self.details, "hint": self.hint,
-            }});
-            shell.error_line(&error.to_string());
+            shell.error_line(&json!({"error": self.to_json()}).to_string());
             return;
         }
-        let head = format!("{} {}:", t("Fehler", "error"), self.code);
-        shell.error_line(&format!(
-            "{} {}",
-            shell.paint_error(Style::Bad, &head),
-            self.message
-        ));
-        for line in &self.details {
-            shell.error_line(&format!("  {line}"));
+        for line in self.lines(|style, text| shell.paint_error(style, text)) {
+            shell.error_line(&line);
         }
-        let head = format!("{}:", t("Hinweis", "hint"));
-        shell.error_line(&format!(
-            "{} {}",
-            shell.paint_error(Style::Strong, &head),
-            self.hint
-        ));
     }
 }

@@ -91,6 +91,14 @@ impl Shell {
         }
     }
 
+    /// As [`Shell::show`], where one fact comes after another: a line of JSON each.
+    pub(crate) fn show_line(&self, value: &Value, text: impl FnOnce() -> Vec<String>) {
+        match self.format {
+            Format::Json => self.line(&value.to_string()),
+            Format::Text => self.lines(&text()),
+        }
+    }
+
     /// Several lines of data.
     pub(crate) fn lines(&self, lines: &[String]) {
         for line in lines {

@@ -37,9 +37,44 @@ pub struct Built {
     pub path: PathBuf,
     /// What it is made of.
     pub report: Report,
+    /// How hard the compiler tried.
+    pub effort: Effort,
     /// The component.
     #[serde(skip)]
     pub component: Vec<u8>,
+}
+
+/// How hard a compiler tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effort {
+    /// As for operation: what is signed and deployed.
+    Full,
+    /// As soon as possible, for whoever is changing the source: Rust then keeps what an earlier build knows and does not
+    /// optimise across crates. Other languages know one effort only.
+    Quick,
+}
+
+impl Effort {
+    /// What becomes of it in a language.
+    fn in_language(self, language: &str) -> Self {
+        if language == "rust" { self } else { Self::Full }
+    }
+
+    /// Where the component goes. What was made in a hurry lies apart, so that nobody signs it.
+    fn path(self, dir: &Path, plugin: &str) -> PathBuf {
+        let folder = match self {
+            Self::Full => dir.join("build"),
+            Self::Quick => dir.join("build/watch"),
+        };
+        folder.join(format!("{plugin}.wasm"))
+    }
+}
+
+/// Whether a folder of this name holds what tools make and keep, and nothing that a plugin is made of.
+#[must_use]
+pub fn is_made(folder: &std::ffi::OsStr) -> bool {
+    inputs::MADE.iter().any(|made| folder == *made)
 }
 
 /// Reads `plugin.yaml` of a plugin's folder.
@@ -64,13 +99,25 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, PluginError> {
 /// SB-4007/SB-5001 the manifest; SB-6003 a language without a builder; SB-6004 a tool is missing and SB-6008 it cannot be
 /// fetched; SB-5011 the compiler refuses the source, with the end of its output; what [`crate::check`] refuses.
 pub fn build(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
+    build_with(dir, target_dir, Effort::Full)
+}
+
+/// As [`build`], with this effort; a component made in a hurry goes to `dir/build/watch/<name>.wasm`.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(dir: &Path, target_dir: &Path, effort: Effort) -> Result<Built, PluginError> {
     let dir = absolute(dir)?;
     let target_dir = absolute(target_dir)?;
     let manifest = read_manifest(&dir)?;
-    let path = dir.join("build").join(format!("{}.wasm", manifest.plugin));
+    let effort = effort.in_language(&manifest.language);
+    let path = effort.path(&dir, &manifest.plugin);
     let component = match manifest.language.as_str() {
         // Cargo knows better than we do what has changed.
-        "rust" => bom::carry(component_of(&rust::compile(&dir, &target_dir)?)?, &dir, &manifest)?,
+        "rust" => {
+            let module = rust::compile(&dir, &target_dir, effort)?;
+            bom::carry(component_of(&module)?, &dir, &manifest)?
+        }
         "typescript" | "python" | "zig" => {
             let sdk = Sdk::of(&dir, &manifest.language)?;
             let digest = inputs::digest(&dir, &sdk)?;
@@ -95,6 +142,7 @@ pub fn build(dir: &Path, target_dir: &Path) -> Result<Built, PluginError> {
     Ok(Built {
         path,
         report,
+        effort,
         component,
     })
 }

@@ -130,6 +130,23 @@ impl Plugin {
         self.settle(started, answered, store.data_mut())
     }
 
+    /// Makes a fresh instance and gives it back: what a call costs before the guest has done anything.
+    ///
+    /// # Errors
+    /// SB-41xx if the instance exceeds a limit or fails while it starts.
+    pub fn start(&self) -> Result<(), Failure> {
+        let explain = |error: wasmtime::Error| failure::explain(&error, &self.manifest.limits);
+        let mut store = self.store(&Tables::none());
+        let _running = self.ticker.enter();
+        match &self.entry {
+            Entry::Decode(pre) => pre.instantiate(&mut store).map(drop),
+            Entry::Transform(pre) => pre.instantiate(&mut store).map(drop),
+            Entry::Encode(pre) => pre.instantiate(&mut store).map(drop),
+            Entry::Bytes(pre) => pre.instantiate(&mut store).map(drop),
+        }
+        .map_err(explain)
+    }
+
     /// The store of one instance, with the limits of its first call.
     pub(crate) fn store(&self, tables: &Tables) -> Store<Guest> {
         let memory_max = mib(self.manifest.limits.memory_mib);

@@ -6,6 +6,7 @@ use crate::say;
 use crate::session::Session;
 use crate::ui::{Exit, Failure, Outcome, t};
 use serde_json::json;
+use stadtbus_plugin_host::build::{Built, Effort};
 use stadtbus_plugin_host::{Manifest, Report};
 use std::path::{Path, PathBuf};
 
@@ -30,22 +31,29 @@ const READY: &str = "jsonata";
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let folder = &args.target.folder;
     let (manifest, _) = manifest(folder)?;
+    if manifest.language != READY {
+        session
+            .shell
+            .notice(&say!("{} wird gebaut …", "Building {} …", manifest.name()));
+    }
+    let built = make(folder, &manifest, Effort::Full)?;
+    Ok(shown(session, &built.path, &built.report))
+}
+
+/// Builds by the builder of the language, or takes the ready component where there is no source.
+pub(super) fn make(folder: &Path, manifest: &Manifest, effort: Effort) -> Result<Built, Failure> {
     if manifest.language == READY {
-        return copy(&manifest, folder, session);
+        return copy(manifest, folder);
     }
     let folder = folder
         .canonicalize()
         .map_err(|error| Failure::file(folder, &error))?;
-    session
-        .shell
-        .notice(&say!("{} wird gebaut …", "Building {} …", manifest.name()));
-    let built = stadtbus_plugin_host::build::build(&folder, &target_folder(&folder))
-        .map_err(|error| host_failure(&error))?;
-    Ok(shown(session, &built.path, &built.report))
+    stadtbus_plugin_host::build::build_with(&folder, &target_folder(&folder), effort)
+        .map_err(|error| host_failure(&error))
 }
 
 /// Puts the ready component beside the manifest of a plugin without a source.
-fn copy(manifest: &Manifest, folder: &Path, session: &Session) -> Outcome {
+fn copy(manifest: &Manifest, folder: &Path) -> Result<Built, Failure> {
     let component = MAP.ok_or_else(|| {
         let message = say!(
             "Diesem Programm fehlt die Komponente `map`.",
@@ -63,7 +71,12 @@ fn copy(manifest: &Manifest, folder: &Path, session: &Session) -> Outcome {
     std::fs::create_dir_all(folder.join("build"))
         .and_then(|()| std::fs::write(&path, component))
         .map_err(|error| Failure::file(&path, &error))?;
-    Ok(shown(session, &path, &report))
+    Ok(Built {
+        path,
+        report,
+        effort: Effort::Full,
+        component: component.to_vec(),
+    })
 }
 
 fn shown(session: &Session, path: &Path, report: &Report) -> Exit {

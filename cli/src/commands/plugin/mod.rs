@@ -6,9 +6,12 @@ use crate::ui::{Failure, Outcome, t};
 use stadtbus_plugin_host::Manifest;
 use std::path::{Path, PathBuf};
 
+mod bench;
 mod beside;
 mod build;
 mod check;
+mod claims;
+mod costs;
 mod deploy;
 mod diff;
 mod grants;
@@ -20,6 +23,7 @@ mod rollout;
 mod sign;
 mod test;
 mod transfer;
+mod watch;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -39,6 +43,8 @@ enum Verb {
     New(new::Args),
     Build(build::Args),
     Test(test::Args),
+    Watch(watch::Args),
+    Bench(bench::Args),
     Check(check::Args),
     Key(key::Args),
     Sign(sign::Args),
@@ -62,6 +68,8 @@ pub(crate) fn run(args: Args, session: &Session) -> Outcome {
         Verb::New(args) => new::run(&args, session),
         Verb::Build(args) => build::run(&args, session),
         Verb::Test(args) => test::run(&args, session),
+        Verb::Watch(args) => watch::run(&args, session),
+        Verb::Bench(args) => bench::run(&args, session),
         Verb::Check(args) => check::run(&args, session),
         Verb::Key(args) => key::run(&args, session),
         Verb::Sign(args) => sign::run(&args, session),

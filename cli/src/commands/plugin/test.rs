@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
 }
 
 /// The unit tests in the language of the plugin as one case.
-fn unit_tests(folder: &Path) -> Result<Vec<Case>, Failure> {
+pub(super) fn unit_tests(folder: &Path) -> Result<Vec<Case>, Failure> {
     let (manifest, _) = manifest(folder)?;
     let folder = folder
         .canonicalize()

@@ -10,7 +10,7 @@ use crate::error::PluginError;
 use crate::shape::hex;
 
 /// Folders that are made, not written.
-const MADE: &[&str] = &[
+pub(super) const MADE: &[&str] = &[
     "build",
     "target",
     "node_modules",

@@ -4,9 +4,10 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::fallback;
 use super::tools::end_of;
+use super::{Effort, fallback};
 use crate::error::PluginError;
 
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
@@ -17,15 +18,29 @@ const STACK_BYTES: usize = 128 * 1024;
 /// could do it: to try that way out.
 const TOOLCHAIN_VARIABLE: &str = "STADTBUS_GUEST_TOOLCHAIN";
 
+/// The profile for [`Effort::Quick`], where it differs from the one for operation: optimised as well, but each crate by itself,
+/// in parts, and only the parts that changed.
+const QUICK: &[&str] = &[
+    "profile.watch.inherits=\"release\"",
+    "profile.watch.lto=\"off\"",
+    "profile.watch.codegen-units=16",
+    "profile.watch.incremental=true",
+];
+
 /// Compiles the crate in `dir` to a core module.
-pub(super) fn compile(dir: &Path, target_dir: &Path) -> Result<Vec<u8>, PluginError> {
+pub(super) fn compile(dir: &Path, target_dir: &Path, effort: Effort) -> Result<Vec<u8>, PluginError> {
     let library = library_name(dir)?;
     let tools = tools(target_dir)?;
     let mut command = tools.cargo(dir);
+    let (profile, settings) = match effort {
+        Effort::Full => ("release", &[][..]),
+        Effort::Quick => ("watch", QUICK),
+    };
     command
-        .args(["build", "--release", "--target", TARGET, "--target-dir"])
-        .arg(target_dir);
-    command.args(tools.args());
+        .args(["build", "--profile", profile, "--target", TARGET, "--target-dir"])
+        .arg(target_dir)
+        .args(settings.iter().flat_map(|setting| ["--config", setting]))
+        .args(tools.args());
     let output = command.output().map_err(|error| {
         PluginError::new("SB-6004", format!("cargo cannot be started: {error}"))
             .hint("install Rust: https://rustup.rs")
@@ -42,7 +57,7 @@ pub(super) fn compile(dir: &Path, target_dir: &Path) -> Result<Vec<u8>, PluginEr
     }
     let path = target_dir
         .join(TARGET)
-        .join("release")
+        .join(profile)
         .join(format!("{library}.wasm"));
     std::fs::read(&path).map_err(|error| {
         PluginError::new("SB-5011", format!("cargo made no {}: {error}", path.display()))
@@ -154,8 +169,17 @@ fn tools(target_dir: &Path) -> Result<Tools, PluginError> {
     fallback::toolchain(target_dir).map(Tools::Fetched)
 }
 
-/// Whether the toolchain carries the standard library for the target.
+/// Whether the toolchain carries the standard library for the target. Asked until it does: an answer takes longer than a
+/// small plugin's compilation may.
 fn has_target() -> bool {
+    static CARRIED: AtomicBool = AtomicBool::new(false);
+    if !CARRIED.load(Ordering::Relaxed) && carries_target() {
+        CARRIED.store(true, Ordering::Relaxed);
+    }
+    CARRIED.load(Ordering::Relaxed)
+}
+
+fn carries_target() -> bool {
     let Ok(output) = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", TARGET])
         .output()
