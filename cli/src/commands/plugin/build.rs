@@ -1,12 +1,12 @@
 //! `stadtbus plugin build`: source to component, `build/<name>.wasm`.
 
-use super::{Target, host_failure, manifest};
+use super::{Target, host_failure, manifest, mapping};
 use crate::grammar::example;
 use crate::say;
 use crate::session::Session;
 use crate::ui::{Exit, Failure, Outcome, t};
 use serde_json::json;
-use stadtbus_plugin_host::{Manifest, Report};
+use stadtbus_plugin_host::Report;
 use std::path::{Path, PathBuf};
 
 /// The arguments.
@@ -20,9 +20,6 @@ pub(super) struct Args {
     target: Target,
 }
 
-/// The ready plugin `map`, where it was built before this program was. What a partner's own does is its configuration, so
-/// each is this component.
-static MAP: Option<&[u8]> = include!(concat!(env!("OUT_DIR"), "/map.rs"));
 /// What the manifest of a plugin without a source of its own says.
 const READY: &str = "jsonata";
 
@@ -31,7 +28,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let folder = &args.target.folder;
     let (manifest, _) = manifest(folder)?;
     if manifest.language == READY {
-        return copy(&manifest, folder, session);
+        let (path, report) = mapping::put(&manifest, folder)?;
+        return Ok(shown(session, &path, &report));
     }
     let folder = folder
         .canonicalize()
@@ -42,28 +40,6 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let built = stadtbus_plugin_host::build::build(&folder, &target_folder(&folder))
         .map_err(|error| host_failure(&error))?;
     Ok(shown(session, &built.path, &built.report))
-}
-
-/// Puts the ready component beside the manifest of a plugin without a source.
-fn copy(manifest: &Manifest, folder: &Path, session: &Session) -> Outcome {
-    let component = MAP.ok_or_else(|| {
-        let message = say!(
-            "Diesem Programm fehlt die Komponente `map`.",
-            "This program lacks the component `map`."
-        );
-        Failure::new("SB-5011", Exit::Failed, message)
-            .detail(say!(
-                "Es wurde aus dem Quelltext gebaut, bevor sie da war.",
-                "It was built from the source before that was there."
-            ))
-            .hint("cargo xtask setup")
-    })?;
-    let report = stadtbus_plugin_host::check(component, manifest).map_err(|error| host_failure(&error))?;
-    let path = folder.join("build").join(format!("{}.wasm", manifest.plugin));
-    std::fs::create_dir_all(folder.join("build"))
-        .and_then(|()| std::fs::write(&path, component))
-        .map_err(|error| Failure::file(&path, &error))?;
-    Ok(shown(session, &path, &report))
 }
 
 fn shown(session: &Session, path: &Path, report: &Report) -> Exit {

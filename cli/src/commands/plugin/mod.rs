@@ -14,6 +14,7 @@ mod diff;
 mod grants;
 mod inspect;
 mod key;
+mod mapping;
 mod new;
 mod oci;
 mod rollout;
