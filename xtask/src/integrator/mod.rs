@@ -247,3 +247,43 @@ fn languages(folder: &Path) -> Done<Vec<String>> {
     found.sort();
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_on_a_tutorial_is_left_out_and_each_leads_through_a_rollout() -> Done {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let languages = languages(&root.join(PAGES))?;
+        assert_eq!(languages, ["jsonata", "python", "rust", "typescript", "zig"]);
+        for language in languages {
+            let file = root.join(PAGES).join(format!("{PREFIX}{language}.md"));
+            let page = fs::read_to_string(file).map_err(|error| error.to_string())?;
+            let steps = steps(&page).map_err(|why| format!("{language}: {why}"))?;
+            assert!(traced(&steps).is_some(), "{language}");
+            for verb in [
+                "new", "build", "test", "check", "sign", "diff", "shadow", "canary", "promote", "status",
+                "rollback",
+            ] {
+                let typed = |step: &Step| matches!(step, Step::Type { command, .. } if command.starts_with(&format!("stadtbus plugin {verb} ")));
+                assert!(steps.iter().any(typed), "{language}: {verb}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_command_tells_which_rollout_it_moves() {
+        let moved = |command: &str| {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            Rollout::of(&words).map(|of| format!("{} {} {}", of.verb, of.plugin, of.identity))
+        };
+        let canary = "stadtbus plugin canary stadt/plugins/x --percent 50 --as werke/werkbank";
+        assert_eq!(
+            moved(canary).as_deref(),
+            Some("canary stadt/plugins/x werke/werkbank")
+        );
+        assert_eq!(moved("stadtbus plugin status werke/x --as werke/werkbank"), None);
+    }
+}
