@@ -7,8 +7,9 @@ use stadtbus_contracts::{Finding, Severity};
 use std::path::Path;
 
 /// One finding as `file:line:column  SB-nnnn  sentence`, its hint on a line of its own.
-pub(crate) fn lines(shell: &Shell, folder: &Path, finding: &Finding) -> Vec<String> {
-    let mut place = folder.join(&*finding.file).display().to_string();
+pub(crate) fn lines(shell: &Shell, finding: &Finding) -> Vec<String> {
+    // It begins with the folder already, as the caller named it.
+    let mut place = finding.file.to_string();
     for number in [finding.line, finding.column].into_iter().flatten() {
         place.push_str(&format!(":{number}"));
     }
@@ -59,7 +60,7 @@ pub(crate) fn failure(shell: &Shell, folder: &Path, findings: &[Finding]) -> Fai
     );
     let failure = findings
         .iter()
-        .flat_map(|finding| lines(shell, folder, finding))
+        .flat_map(|finding| lines(shell, finding))
         .fold(failure, Failure::detail);
     failure.hint(format!("stadtbus lint {}", folder.display()))
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(shell: &Shell, args: &[String]) -> Done {
 }
 
 /// The bus to judge: the operator's choice as it is, or the one built now.
-fn bus(shell: &Shell) -> Done<PathBuf> {
+pub(crate) fn bus(shell: &Shell) -> Done<PathBuf> {
     if let Some(own) = std::env::var_os("STADTBUS_BIN").map(PathBuf::from) {
         // The witnesses run elsewhere, so that a relative path would name another file there.
         return std::path::absolute(&own).map_err(|error| format!("{}: {error}", own.display()));

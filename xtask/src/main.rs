@@ -9,9 +9,11 @@
 
 mod conformance;
 mod fuzz;
+mod integrator;
 mod interop;
 mod lint;
 mod nats;
+mod reference;
 mod setup;
 mod shell;
 mod tasks;
@@ -33,7 +35,9 @@ cargo xtask <task>
   attack                          try to make the bus call where it must not, in a namespace of live decoys
   conformance [--table]           every requirement of CloudEvents with its tests, run (--table: not run; --results JUNIT_FILE)
   interop [NAME [ARGS…]]          let foreign programs judge the bus: one folder of tests/interop, or all
+  integrator [LANGUAGE…]          do what the tutorials for plugins say, as they are written, on a bus of their own
   fuzz [--minutes N] [NAME…]      every fuzz target, each for so many CPU minutes (10); needs cargo-fuzz
+  reference                       write docs/plugins/reference.md out of the interface of plugins (lint: it is up to date)
   setup                           get the broker and the WebAssembly target, build the bus and the plugins
 ";
 
@@ -51,8 +55,10 @@ fn main() -> ExitCode {
         "sim" => tasks::sim(&shell, &rest),
         "attack" => tasks::tool(&shell, "stadtbus-attack", &rest),
         "conformance" => conformance::run(&shell, &rest),
+        "integrator" => integrator::run(&shell, &rest),
         "interop" => interop::run(&shell, &rest),
         "fuzz" => fuzz::run(&shell, &rest),
+        "reference" => reference::run(&shell),
         "setup" => setup::run(&shell),
         _ => Err(USAGE.to_owned()),
     });

@@ -6,6 +6,8 @@ use crate::setup;
 use crate::shell::{Done, Shell};
 
 const CITY: &str = "deploy/cities/krefeld";
+/// The city of the tutorials.
+const PRACTICE: &str = "docs/plugins/uebungsstadt";
 
 pub(crate) fn demo(shell: &Shell, args: &[String]) -> Done {
     tool(shell, "stadtbus-demo", args)
@@ -50,8 +52,10 @@ pub(crate) fn sim(shell: &Shell, args: &[String]) -> Done {
 pub(crate) fn test(shell: &Shell, args: &[String]) -> Done {
     setup::run(shell)?;
     let stadtbus = shell.release_bin("stadtbus");
-    shell.run(&stadtbus, &["lint", CITY])?;
-    shell.run(&stadtbus, &["test", CITY])?;
+    for city in [CITY, PRACTICE] {
+        shell.run(&stadtbus, &["lint", city])?;
+        shell.run(&stadtbus, &["test", city])?;
+    }
     let ready = setup::ready_plugins(shell)?;
     for dir in &ready {
         setup::build_plugin(shell, dir)?;

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> Outcome {
     shell.show(&json!({"folder": args.folder, "findings": found}), || {
         found
             .iter()
-            .flat_map(|finding| findings::lines(shell, &args.folder, finding))
+            .flat_map(|finding| findings::lines(shell, finding))
             .collect()
     });
     let (errors, warnings) = findings::count(&found);

@@ -80,7 +80,7 @@ fn examples(shell: &Shell, folder: &Path) -> Vec<Case> {
             let finding = result
                 .finding
                 .as_ref()
-                .map(|finding| findings::lines(shell, Path::new(""), finding).join("\n"));
+                .map(|finding| findings::lines(shell, finding).join("\n"));
             // A city folder that does not load has no contract to name.
             let suite = if result.contract.is_empty() {
                 folder.display().to_string()

@@ -1,6 +1,6 @@
 //! What it does with files: configuration, city folders, plugins.
 
-use crate::{NOBODY, Scratch, run};
+use crate::{NOBODY, Scratch, command, finished, run};
 use std::path::Path;
 
 #[test]
@@ -55,6 +55,16 @@ fn a_broken_city_folder_is_told_with_file_and_line() {
         "{}{}",
         german.out,
         german.err
+    );
+    // A place can be opened from where one stands: the folder is in it once.
+    let (parent, name) = (scratch.0.parent().unwrap(), scratch.0.file_name().unwrap());
+    let name = name.to_str().unwrap();
+    let beside = finished(command(&["lint", name]).current_dir(parent).output().unwrap());
+    assert!(
+        beside.out.contains(&format!("{name}/city.yaml:2:1: "))
+            && !beside.out.contains(&format!("{name}/{name}")),
+        "{}",
+        beside.out
     );
     let json: serde_json::Value =
         serde_json::from_str(&run(&["lint", folder, "--output", "json", "--quiet"]).out).unwrap();

@@ -147,8 +147,21 @@ const ROLES: &[(&str, Role)] = &[
 
 /// Fields of a manifest; those not read here are the plugin host's.
 const MANIFEST: &[&str] = &[
-    "plugin", "partner", "version", "title", "role", "world", "language", "consumes", "produces", "state",
-    "tables", "log", "license", "limits",
+    "plugin",
+    "partner",
+    "version",
+    "title",
+    "role",
+    "world",
+    "instances",
+    "language",
+    "consumes",
+    "produces",
+    "state",
+    "tables",
+    "log",
+    "license",
+    "limits",
 ];
 
 pub(crate) fn read(reader: &Reader, node: &Node, manifest: &str, digest: String) -> Option<PluginRef> {

@@ -1,6 +1,7 @@
 //! Maps events by a JSONata expression: the plugin for whoever has no program to write.
 //!
-//! *Promise*: one component for the three roles; the configuration is the program. What can be wrong with an expression is
+//! *Promise*: one component for the three roles; the configuration is the program, or what the component carries
+//! ([`carried`]). What can be wrong with an expression is
 //! said when it is written down (`configuration.check`), with line and column. What goes wrong with one input rejects that
 //! input with JSONata's code, the place in the expression and a sentence that holds nothing of the input. *Refuses*: the
 //! clock, chance and `$eval`, reasons that are not written out, work without measure.
@@ -15,6 +16,7 @@
 //! `$drop(code, text)` and `$reject(code, text)` say no.
 
 mod answer;
+mod carried;
 mod evaluate;
 #[cfg(target_arch = "wasm32")]
 mod exports;
@@ -48,7 +50,8 @@ fn call(input: &[u8], lookup: Lookup) -> Result<JValue, (String, String)> {
     let text = core::str::from_utf8(input).map_err(|_| unreadable())?;
     let document = JValue::from_json_str(text).map_err(|_| unreadable())?;
     let config = document.get("config").unwrap_or(&JValue::Null);
-    let source = source(config).map_err(|(_, text)| said("config-unreadable", text))?;
+    let source =
+        source(config, carried::expression()).map_err(|(_, text)| said("config-unreadable", text))?;
     let placed = |fault: fault::Fault| (fault.code.clone(), fault.told(source));
     let expression = Expression::read(source).map_err(|faults| {
         let first = faults.into_iter().next();
@@ -93,18 +96,25 @@ fn message(raw: &JValue) -> Option<JValue> {
     Some(JValue::object(members))
 }
 
-/// The expression out of a configuration; else the place in it and what is wrong there.
-fn source(config: &JValue) -> Result<&str, (&'static str, &'static str)> {
+/// The expression out of a configuration, or the one that is carried; else the place in it and what is wrong there.
+fn source<'a>(config: &'a JValue, carried: &'a str) -> Result<&'a str, (&'static str, &'static str)> {
     let members = config
         .as_object()
         .ok_or(("", "the configuration is an object with `expression`"))?;
     if members.keys().any(|name| name != EXPRESSION) {
         return Err(("", "the configuration has no member but `expression`"));
     }
-    members.get(EXPRESSION).and_then(JValue::as_str).ok_or((
-        "/expression",
-        "the configuration needs an `expression`, a JSONata expression as text",
-    ))
+    match (members.get(EXPRESSION), carried) {
+        (Some(_), carried) if !carried.is_empty() => Err((
+            "/expression",
+            "the plugin carries its expression, so that its configuration has none",
+        )),
+        (None, carried) if !carried.is_empty() => Ok(carried),
+        (given, _) => given.and_then(JValue::as_str).ok_or((
+            "/expression",
+            "the configuration needs an `expression`, a JSONata expression as text",
+        )),
+    }
 }
 
 /// One thing that is wrong with a configuration.
@@ -122,7 +132,7 @@ pub(crate) struct Found {
 pub(crate) fn check(config: &[u8]) -> Vec<Found> {
     let config = core::str::from_utf8(config).ok();
     let config = config.and_then(|text| JValue::from_json_str(text).ok());
-    let source = match source(config.as_ref().unwrap_or(&JValue::Null)) {
+    let source = match source(config.as_ref().unwrap_or(&JValue::Null), carried::expression()) {
         Ok(source) => source,
         Err((at, text)) => {
             return vec![Found {

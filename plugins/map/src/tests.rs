@@ -234,3 +234,20 @@ fn a_decoder_reads_json_and_leaves_other_text_alone() {
     assert!(run("text/csv", "a;b").contains(r#""data":"a;b""#));
     assert!(run("application/json", "{").contains("body-unreadable"));
 }
+
+#[test]
+fn an_expression_is_configured_or_carried_and_never_both() {
+    let configured = JValue::from_json_str(r#"{"expression": "1"}"#).unwrap();
+    let nothing = JValue::from_json_str("{}").unwrap();
+    assert_eq!(source(&configured, ""), Ok("1"));
+    assert_eq!(source(&nothing, "2"), Ok("2"));
+    assert!(source(&configured, "2").unwrap_err().1.contains("carries"));
+    assert!(
+        source(&nothing, "")
+            .unwrap_err()
+            .1
+            .contains("needs an `expression`")
+    );
+    // As it is built it carries nothing.
+    assert_eq!(carried::expression(), "");
+}

@@ -107,6 +107,9 @@ const CHECKS: &[Check] = &[
     ("error pages: every code, both languages", |repo| {
         pages::error_pages(&repo.sources)
     }),
+    ("reference: the page of the plugin interface", |repo| {
+        pages::plugin_reference(&repo.sources)
+    }),
 ];
 
 /// What the checks look at.

@@ -1,8 +1,9 @@
-//! Every error code has its page, in German and in English.
+//! Every error code has its page, in German and in English; the reference of the plugin interface is what the interface says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Breach, Source};
+use crate::reference;
 
 const PAGES: &str = "docs/errors/";
 const LANGUAGES: [&str; 2] = ["de", "en"];
@@ -57,6 +58,27 @@ pub(crate) fn error_pages(sources: &[Source]) -> Vec<Breach> {
         }
     }
     breaches
+}
+
+/// The page for the interface as it is, or a breach.
+pub(crate) fn plugin_reference(sources: &[Source]) -> Vec<Breach> {
+    let text = |path: &str| {
+        sources
+            .iter()
+            .find(|source| source.path == path)
+            .map(|source| &source.text)
+    };
+    let Some(wit) = text(reference::SOURCE) else {
+        return Vec::new();
+    };
+    match reference::page(wit) {
+        Ok(page) if text(reference::PAGE) == Some(&page) => Vec::new(),
+        Ok(_) => vec![Breach::new(
+            reference::PAGE,
+            "is not what the interface says: cargo xtask reference",
+        )],
+        Err(why) => vec![Breach::new(reference::SOURCE, why)],
+    }
 }
 
 /// `SB-1203.de.md` → (`SB-1203`, `de`)

@@ -234,6 +234,22 @@ fn a_code_without_both_pages_fails() {
 }
 
 #[test]
+fn a_reference_that_says_something_else_fails() {
+    let wit = "/// What it is.\npackage a:b@1.0.0;\n";
+    let page = crate::reference::page(wit).unwrap_or_default();
+    let found = |page: &str| {
+        pages::plugin_reference(&sources(&[
+            ("plugins/wit/stadtbus-plugin.wit", wit),
+            ("docs/plugins/reference.md", page),
+        ]))
+        .len()
+    };
+    assert_eq!((found(&page), found(&page.replace("is.", "was."))), (0, 1));
+    let alone = sources(&[("plugins/wit/stadtbus-plugin.wit", wit)]);
+    assert_eq!(pages::plugin_reference(&alone).len(), 1);
+}
+
+#[test]
 fn code_is_told_from_text() {
     let text = "let a = 'x'; let b: &'a str = \"y\\\"z\"; /* c /* d */ e */ let f = r#\"g\"h\"#; let i = b\"j\"; let k = '\\''; l";
     let code = super::code::blanked(text);

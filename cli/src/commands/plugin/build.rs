@@ -1,6 +1,6 @@
 //! `stadtbus plugin build`: source to component, `build/<name>.wasm`.
 
-use super::{Target, host_failure, manifest};
+use super::{Target, host_failure, manifest, mapping};
 use crate::grammar::example;
 use crate::say;
 use crate::session::Session;
@@ -21,9 +21,6 @@ pub(super) struct Args {
     target: Target,
 }
 
-/// The ready plugin `map`, where it was built before this program was. What a partner's own does is its configuration, so
-/// each is this component.
-static MAP: Option<&[u8]> = include!(concat!(env!("OUT_DIR"), "/map.rs"));
 /// What the manifest of a plugin without a source of its own says.
 const READY: &str = "jsonata";
 
@@ -43,40 +40,13 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
 /// Builds by the builder of the language, or takes the ready component where there is no source.
 pub(super) fn make(folder: &Path, manifest: &Manifest, effort: Effort) -> Result<Built, Failure> {
     if manifest.language == READY {
-        return copy(manifest, folder);
+        return mapping::put(manifest, folder);
     }
     let folder = folder
         .canonicalize()
         .map_err(|error| Failure::file(folder, &error))?;
     stadtbus_plugin_host::build::build_with(&folder, &target_folder(&folder), effort)
         .map_err(|error| host_failure(&error))
-}
-
-/// Puts the ready component beside the manifest of a plugin without a source.
-fn copy(manifest: &Manifest, folder: &Path) -> Result<Built, Failure> {
-    let component = MAP.ok_or_else(|| {
-        let message = say!(
-            "Diesem Programm fehlt die Komponente `map`.",
-            "This program lacks the component `map`."
-        );
-        Failure::new("SB-5011", Exit::Failed, message)
-            .detail(say!(
-                "Es wurde aus dem Quelltext gebaut, bevor sie da war.",
-                "It was built from the source before that was there."
-            ))
-            .hint("cargo xtask setup")
-    })?;
-    let report = stadtbus_plugin_host::check(component, manifest).map_err(|error| host_failure(&error))?;
-    let path = folder.join("build").join(format!("{}.wasm", manifest.plugin));
-    std::fs::create_dir_all(folder.join("build"))
-        .and_then(|()| std::fs::write(&path, component))
-        .map_err(|error| Failure::file(&path, &error))?;
-    Ok(Built {
-        path,
-        report,
-        effort: Effort::Full,
-        component: component.to_vec(),
-    })
 }
 
 fn shown(session: &Session, path: &Path, report: &Report) -> Exit {

@@ -17,6 +17,7 @@ mod diff;
 mod grants;
 mod inspect;
 mod key;
+mod mapping;
 mod new;
 mod oci;
 mod rollout;
