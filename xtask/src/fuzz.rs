@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use crate::shell::{Done, Shell};
 
 /// Folders with targets.
-const FOLDERS: &[&str] = &["event", "cesql", "contracts/registry"];
+const FOLDERS: &[&str] = &["event", "cesql", "contracts/registry", "plugins/host"];
 /// CPU minutes for each target where nothing else is asked for.
 const MINUTES: u32 = 10;
 /// Seconds of one go. The goal is checked between them.

@@ -30,6 +30,7 @@ cargo xtask <task>
   lint                            format, clippy, layers, file and function length, words, error pages
   bench [ARGS…]                   measure the bus beside raw JetStream (ARGS: --output FILE …)
   guests [--calls N]              measure the same plugin in each language: size, compiling, start, an event (--output FILE)
+  hostile [ARGS…]                 run hostile plugins against the sandbox and hold it to its promises (ARGS: --report-only, --instantiations N, --runs N, --pairs N)
   chaos [ARGS…]                   disturb bus and broker under load and count what is missing (ARGS: --smoke, --list, --corruption …)
   sim [ARGS…]                     the flow on a simulated clock, broker and net, by seeds (ARGS: --seed N, --seeds N, --planted NAME|all)
   attack                          try to make the bus call where it must not, in a namespace of live decoys
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         "lint" => lint::run(&shell),
         "bench" => tasks::tool(&shell, "stadtbus-load", &rest),
         "guests" => tasks::guests(&shell, &rest),
+        "hostile" => tasks::hostile(&shell, &rest),
         "chaos" => tasks::tool(&shell, "stadtbus-chaos", &rest),
         "sim" => tasks::sim(&shell, &rest),
         "attack" => tasks::tool(&shell, "stadtbus-attack", &rest),

@@ -86,7 +86,9 @@ fn with_manifest(shell: &Shell, parent: &str) -> Done<Vec<PathBuf>> {
 /// The plugins that tests bring along: built here, where the network may still be asked.
 fn guest_dirs(shell: &Shell) -> Vec<PathBuf> {
     let beside_tests = folders(&shell.root.join("tests")).unwrap_or_default();
-    let of_the_host = folders(&shell.root.join("plugins/host/tests/guests")).unwrap_or_default();
+    let of_the_host = ["plugins/host/tests/guests", "plugins/hostile/guests"]
+        .into_iter()
+        .flat_map(|parent| folders(&shell.root.join(parent)).unwrap_or_default());
     let dirs = beside_tests
         .into_iter()
         .map(|dir| dir.join("guest"))

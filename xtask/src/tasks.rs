@@ -26,6 +26,14 @@ pub(crate) fn guests(shell: &Shell, args: &[String]) -> Done {
     shell.run(shell.target.join("release/examples/guests"), args)
 }
 
+/// What hostile plugins can do to the host. Compiling happens in a process of its own here, too.
+pub(crate) fn hostile(shell: &Shell, args: &[String]) -> Done {
+    let examples = ["--example", "hostile", "--example", "compile_child"];
+    let build = ["build", "--release", "--workspace"];
+    shell.run("cargo", &[&build[..], &examples].concat())?;
+    shell.run(shell.target.join("release/examples/hostile"), args)
+}
+
 /// The simulation needs neither broker nor bus, only cargo. With a planted bug it is built in a directory of its own: what
 /// ships must never be the build with the bugs.
 pub(crate) fn sim(shell: &Shell, args: &[String]) -> Done {

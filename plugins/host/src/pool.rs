@@ -3,24 +3,35 @@
 //! A guest may spin until its deadline, so it must not spin on a thread that serves sockets. It runs here, on a fixed
 //! number of threads, and whoever waits waits without blocking.
 //!
-//! **Fair between partners.** Each partner has a queue and an account of thread time used. A free thread takes the
+//! **Fair between partners.** Each partner has a queue and an account of processor time used. A free thread takes the
 //! partner with the least on its account and runs its calls for at most [`SLICE_US`], so what an honest partner
 //! waits for is one slice, not another partner's queue. A partner that was idle starts at the level of the others:
 //! nobody saves up.
 //!
-//! **Hostile neighbours.** A partner whose calls take [`HEAVY_US`] on average is *heavy*. A heavy partner gets one
-//! thread at a time, and all heavy ones together at most half of the threads. So however many of them spin, half of
-//! the threads keep answering the others. Some quick calls make a partner ordinary again.
+//! **Hostile neighbours.** No call can be interrupted before its deadline, so who may spin must be kept from having all
+//! threads at once. The account says how much a partner has used *recently*:
+//!
+//! | class | recently it used | it gets |
+//! |---|---|---|
+//! | light | less than its share | a thread at once: there are [`SPARE_THREADS`] more of them than the others may have |
+//! | busy | more, in short calls | what the others leave; one less while light partners come and go |
+//! | heavy | more, in long calls | one thread at a time, and all heavy ones together at most half of the threads |
+//!
+//! What a call takes beyond some milliseconds counts many times over ([`turns`]), so whoever spins to its deadline is not
+//! light again for seconds. So however many of them spin, a partner that asks for little finds a thread and a processor.
 
-use std::collections::{HashMap, VecDeque};
+mod turns;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 use stadtbus_event::PartnerId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use turns::{State, Tally};
 
 use crate::call::{Answer, ConfigFault};
 use crate::error::{Failure, PluginError};
@@ -31,10 +42,11 @@ use crate::tables::Tables;
 
 /// Longest a thread stays with one partner while others wait, in microseconds (one call is never interrupted for it).
 const SLICE_US: u64 = 2_000;
-/// Average time of a call from which on a partner counts as heavy, in microseconds.
-const HEAVY_US: u64 = 5_000;
 /// Least number of threads: with one, a heavy partner would have all of them.
 const THREADS_MIN: usize = 2;
+/// Threads beyond those that were asked for. Only partners that use little run there: so many of them may turn out to
+/// spin, all for the first time and all at once, before another one has to wait.
+const SPARE_THREADS: usize = 8;
 /// Stack of a thread: the guest's, and room for the host's own calls.
 const THREAD_STACK_BYTES: usize = 2 * 1024 * 1024;
 
@@ -60,7 +72,8 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool of `threads` (at least 2; 0 means one per core), each partner's queue bounded to `queue_max` calls.
+    /// A pool of `threads` (at least 2; 0 means one per core), each partner's queue bounded to `queue_max` calls. Some
+    /// threads more stand by for partners that use little.
     ///
     /// # Errors
     /// SB-1002 if the system gives no threads.
@@ -68,9 +81,9 @@ impl Pool {
         let cores = || thread::available_parallelism().map_or(THREADS_MIN, std::num::NonZero::get);
         let threads = if threads == 0 { cores() } else { threads }.max(THREADS_MIN);
         let shared = Arc::new(Shared {
-            state: Mutex::default(),
+            state: Mutex::new(State::new(threads)),
             work: Condvar::new(),
-            threads,
+            threads: threads + SPARE_THREADS,
             observer: OnceLock::new(),
         });
         // Made first, so that threads already started end if a later one cannot be.
@@ -78,7 +91,7 @@ impl Pool {
             shared,
             queue_max: queue_max.clamp(1, 1 << 20),
         };
-        for number in 0..threads {
+        for number in 0..pool.shared.threads {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
                 .name(format!("plugin-{number}"))
@@ -97,7 +110,7 @@ impl Pool {
     pub fn in_place() -> Self {
         Self {
             shared: Arc::new(Shared {
-                state: Mutex::default(),
+                state: Mutex::new(State::new(0)),
                 work: Condvar::new(),
                 threads: 0,
                 observer: OnceLock::new(),
@@ -111,7 +124,7 @@ impl Pool {
         let _ = self.shared.observer.set(observer);
     }
 
-    /// Number of threads; none for a pool whose calls run where they are made.
+    /// Number of threads, those that stand by included; none for a pool whose calls run where they are made.
     #[must_use]
     pub fn threads(&self) -> usize {
         self.shared.threads
@@ -196,6 +209,12 @@ fn run_guarded(plugin: &Plugin, call: &OwnedCall) -> Result<Answer, Failure> {
         .unwrap_or_else(|_| Err(Failure::new("SB-4103", "the host failed while it ran the plugin")))
 }
 
+/// What this thread has used of a processor. Not the time on the wall: a call that had to wait for a processor behind
+/// somebody else's would be charged for that.
+fn processor_time() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
 fn stopped() -> Failure {
     Failure::new("SB-1405", "the plugin threads are shutting down")
 }
@@ -213,19 +232,17 @@ struct Job {
 }
 
 impl Job {
-    /// Runs calls until the slice is used up; returns the time used and the mean of a call carried on from `mean_us`.
-    fn run_slice(&mut self, shared: &Shared, mut mean_us: u64) -> (u64, u64) {
-        let mut used_us = 0u64;
-        while used_us < SLICE_US && !self.done.is_closed() {
+    /// Runs calls until the slice is used up.
+    fn run_slice(&mut self, shared: &Shared, tally: &mut Tally) {
+        let mut before = processor_time();
+        while tally.used_us < SLICE_US && !self.done.is_closed() {
             let Some(call) = self.calls.next() else { break };
-            let started = Instant::now();
             let result = shared.run(&self.plugin, &call);
-            let took_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            used_us = used_us.saturating_add(took_us);
-            mean_us = mean_us.saturating_mul(3).saturating_add(took_us) / 4;
+            let now = processor_time();
+            tally.add(now.saturating_sub(before));
+            before = now;
             self.results.push(result);
         }
-        (used_us, mean_us)
     }
 
     fn is_over(&self) -> bool {
@@ -234,97 +251,14 @@ impl Job {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<State<Job>>,
     work: Condvar,
     threads: usize,
     observer: OnceLock<Arc<dyn Observer>>,
 }
 
-#[derive(Default)]
-struct State {
-    partners: HashMap<PartnerId, Partner>,
-    heavy_running: usize,
-    idle_threads: usize,
-    /// Account of the partner served last: where one that was idle begins.
-    level_us: u64,
-    stopped: bool,
-}
-
-struct Partner {
-    queue: VecDeque<Job>,
-    room: Arc<Semaphore>,
-    running: usize,
-    used_us: u64,
-    mean_us: u64,
-}
-
-impl Partner {
-    fn is_heavy(&self) -> bool {
-        self.mean_us >= HEAVY_US
-    }
-}
-
-/// Work handed to a thread, with what must be settled afterwards.
-struct Turn {
-    partner: PartnerId,
-    job: Job,
-    heavy: bool,
-    mean_us: u64,
-}
-
-impl State {
-    fn next(&mut self, threads: usize) -> Option<Turn> {
-        let heavy_max = (threads / 2).max(1);
-        let heavy_full = self.heavy_running >= heavy_max;
-        let (id, partner) = self
-            .partners
-            .iter_mut()
-            .filter(|(_, partner)| !partner.queue.is_empty())
-            .filter(|(_, partner)| !partner.is_heavy() || (partner.running == 0 && !heavy_full))
-            .min_by_key(|(_, partner)| partner.used_us)?;
-        let job = partner.queue.pop_front()?;
-        let heavy = partner.is_heavy();
-        partner.running += 1;
-        self.level_us = self.level_us.max(partner.used_us);
-        let turn = Turn {
-            partner: id.clone(),
-            job,
-            heavy,
-            mean_us: partner.mean_us,
-        };
-        self.heavy_running += usize::from(heavy);
-        Some(turn)
-    }
-
-    /// Settles a turn; an unfinished job goes back to the head of its queue.
-    fn settle(&mut self, id: &PartnerId, heavy: bool, used_us: u64, mean_us: u64, rest: Option<Job>) {
-        self.heavy_running -= usize::from(heavy);
-        let Some(partner) = self.partners.get_mut(id) else {
-            return;
-        };
-        partner.running -= 1;
-        partner.used_us = partner.used_us.saturating_add(used_us);
-        partner.mean_us = mean_us;
-        if let Some(job) = rest {
-            partner.queue.push_front(job);
-        }
-        // Keep no account of those who are away and were quick; nobody holds their room open but waiting callers.
-        if partner.running == 0
-            && partner.queue.is_empty()
-            && !partner.is_heavy()
-            && Arc::strong_count(&partner.room) == 1
-        {
-            self.partners.remove(id);
-        }
-    }
-
-    fn has_work(&self) -> bool {
-        self.partners.values().any(|partner| !partner.queue.is_empty())
-    }
-}
-
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<Job>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -337,29 +271,18 @@ impl Shared {
     }
 
     fn room(&self, partner: &PartnerId, queue_max: usize) -> Arc<Semaphore> {
-        let mut state = self.lock();
-        let level_us = state.level_us;
-        let partner = state.partners.entry(partner.clone()).or_insert_with(|| Partner {
-            queue: VecDeque::new(),
-            room: Arc::new(Semaphore::new(queue_max)),
-            running: 0,
-            used_us: level_us,
-            mean_us: 0,
-        });
-        Arc::clone(&partner.room)
+        self.lock().room(partner, queue_max, Instant::now())
     }
 
     fn submit(&self, id: &PartnerId, job: Job) {
         let mut state = self.lock();
-        let level_us = state.level_us;
-        // The account exists: the job's permit holds its room open.
-        if let Some(partner) = state.partners.get_mut(id) {
-            if partner.queue.is_empty() && partner.running == 0 {
-                partner.used_us = partner.used_us.max(level_us);
-            }
-            partner.queue.push_back(job);
-        }
-        let wake = state.idle_threads > 0;
+        state.submit(id, job);
+        self.wake_one(state);
+    }
+
+    /// Wakes a thread if it would find a turn: one that finds none has only cost somebody's processor.
+    fn wake_one(&self, state: MutexGuard<'_, State<Job>>) {
+        let wake = state.idle_threads > 0 && state.has_turn(Instant::now());
         drop(state);
         if wake {
             self.work.notify_one();
@@ -369,14 +292,15 @@ impl Shared {
     fn serve(&self) {
         let mut state = self.lock();
         while !state.stopped {
-            let Some(mut turn) = state.next(self.threads) else {
+            let Some(mut turn) = state.next(Instant::now()) else {
                 state.idle_threads += 1;
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.idle_threads -= 1;
                 continue;
             };
-            drop(state);
-            let (used_us, mean_us) = turn.job.run_slice(self, turn.mean_us);
+            // This one may not have been the only one that can be served.
+            self.wake_one(state);
+            turn.job.run_slice(self, &mut turn.tally);
             let (rest, finished) = if turn.job.is_over() {
                 (None, Some(turn.job))
             } else {
@@ -394,13 +318,10 @@ impl Shared {
                 let _ = done.send(results);
             }
             state = self.lock();
-            state.settle(&turn.partner, turn.heavy, used_us, mean_us, rest);
-            if state.idle_threads > 0 && state.has_work() {
-                self.work.notify_one();
-            }
+            state.settle(&turn.partner, turn.class, turn.tally, rest, Instant::now());
         }
         // Whoever still waits is told so by the closed channel.
-        state.partners.clear();
+        state.clear();
         self.work.notify_all();
     }
 }

@@ -10,34 +10,15 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stadtbus_plugin_host::{Host, PluginError, Pool, Tables, Verdict};
-use support::{call, event, fresh_dir, host_in, manifest, owned};
+use support::corpus::{self, Attack, SECRET, component};
+use support::{bombs, call, event, fresh_dir, host_in, manifest, owned};
 
 /// What the whole corpus may leave behind in the host, in MiB.
 const RSS_GROWTH_MIB_MAX: u64 = 48;
-
-#[derive(serde::Deserialize)]
-struct Attack {
-    file: String,
-    stage: String,
-    code: Option<String>,
-}
-
-fn corpus_dir() -> PathBuf {
-    support::root().join("../hostile")
-}
-
-fn corpus() -> Vec<Attack> {
-    serde_saphyr::from_str(&std::fs::read_to_string(corpus_dir().join("corpus.yaml")).unwrap()).unwrap()
-}
-
-fn component(file: &str) -> Vec<u8> {
-    wat::parse_file(corpus_dir().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
 
 fn rss_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -47,10 +28,17 @@ fn rss_mib() -> u64 {
 
 #[test]
 fn every_attack_of_the_folder_is_in_the_corpus() {
-    let mut listed: Vec<String> = corpus().into_iter().map(|attack| attack.file).collect();
-    let entries = std::fs::read_dir(corpus_dir()).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut present: Vec<String> = names.filter(|name| name.ends_with(".wat")).collect();
+    let mut listed: Vec<String> = corpus::attacks().into_iter().map(|attack| attack.file).collect();
+    let names = |folder: &str| -> Vec<String> {
+        let entries = std::fs::read_dir(corpus::dir().join(folder)).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let texts = names("").into_iter().filter(|name| name.ends_with(".wat"));
+    let guests = names("guests").into_iter().filter(|name| !name.starts_with('.'));
+    let guests = guests.map(|name| format!("guests/{name}"));
+    let mut present: Vec<String> = texts.chain(guests).collect();
     listed.sort();
     present.sort();
     assert_eq!(listed, present);
@@ -61,14 +49,17 @@ async fn every_attack_is_stopped_and_named_while_honest_calls_succeed() {
     let host = host_in(fresh_dir("corpus"));
     let pool = Arc::new(Pool::new(0, 64).unwrap());
     let honest = support::mapper(&host, "gsak").await;
-    let input = event(r#"{"id":"S-1"}"#);
+    let input = corpus::input();
     let mut wrong = String::new();
     let mut before = None;
-    for attack in corpus() {
+    for attack in corpus::attacks() {
         let outcome = attack_once(&host, &pool, &attack, &input).await;
         let expected = (attack.stage.as_str(), attack.code.as_deref());
         if (outcome.0, outcome.1) != expected {
             writeln!(wrong, "{}: {expected:?} expected, got {outcome:?}", attack.file).unwrap();
+        }
+        if outcome.2.contains(SECRET) {
+            writeln!(wrong, "{}: the input is repeated: {}", attack.file, outcome.2).unwrap();
         }
         let answer = pool.run(&honest, owned(&input)).await;
         assert!(answer.is_ok(), "after {}: {answer:?}", attack.file);
@@ -88,13 +79,39 @@ async fn attack_once(
     attack: &Attack,
     input: &stadtbus_event::Event,
 ) -> (&'static str, Option<&'static str>, String) {
-    let manifest = manifest("ngn", "bytes", "limits: {deadline_ms: 30}\n");
-    match host.deploy(&manifest, &component(&attack.file)).await {
-        Err(PluginError { code, detail, .. }) => ("deploy", Some(code), detail),
-        Ok(plugin) => match pool.run(&plugin, owned(input)).await {
-            Err(failure) => ("run", Some(failure.code), failure.detail),
-            Ok(answer) => ("allowed", None, format!("{:?}", answer.verdict)),
-        },
+    let (manifest, component) = corpus::ready(&attack.file, "ngn", "limits: {deadline_ms: 30}\n");
+    let plugin = match host.deploy(&manifest, &component).await {
+        Err(PluginError { code, detail, .. }) => return ("deploy", Some(code), detail),
+        Ok(plugin) => plugin,
+    };
+    match pool.run(&plugin, owned(input)).await {
+        Err(failure) => ("run", Some(failure.code), format!("{failure:?}")),
+        Ok(answer) => {
+            let again = pool.run(&plugin, owned(input)).await.unwrap();
+            assert_eq!(
+                (&again.verdict, &again.logs),
+                (&answer.verdict, &answer.logs),
+                "{}",
+                attack.file
+            );
+            ("allowed", None, String::new())
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_cannot_steer_forge_or_hide() {
+    let host = host_in(fresh_dir("escape"));
+    let plugin = host
+        .deploy(&manifest("ngn", "bytes", ""), &component("log_escape.wat"))
+        .await
+        .unwrap();
+    let answer = plugin.run(call(&event("{}"), &Tables::none())).unwrap();
+    assert_eq!(answer.logs.len(), 2);
+    for line in &answer.logs {
+        let harmful =
+            |c: char| c.is_control() || "\u{2028}\u{2029}\u{202e}\u{2066}\u{200b}\u{feff}".contains(c);
+        assert!(!line.text.contains(harmful), "{:?}", line.text);
     }
 }
 
@@ -167,33 +184,10 @@ async fn garbage_is_refused_without_harm() {
     }
 }
 
-/// Functions of hundreds of kilobytes whose values all stay alive: within every limit of shape, and more work for
-/// the register allocator than the compiling process may do.
-fn compile_bomb() -> Vec<u8> {
-    let mut text = String::from("(component (core module $m (memory (export \"memory\") 1)");
-    for function in 0..10 {
-        write!(
-            text,
-            "(func (export \"f{function}\") (param i32) (result i32) (local i32 i32 i32 i32)"
-        )
-        .unwrap();
-        text.push_str(&"(local.set 1 (i32.add (local.get 0) (i32.mul (local.get 2) (i32.load (local.get 3)))))(local.set 2 (i32.xor (local.get 1) (local.get 4)))(if (local.get 1) (then (local.set 3 (local.get 2))) (else (local.set 4 (local.get 1))))".repeat(20_000));
-        text.push_str("(local.get 1))");
-    }
-    text.push_str(
-        "(func (export \"realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0))\
-         (func (export \"run\") (param i32 i32) (result i32) (i32.const 0)))\
-         (core instance $i (instantiate $m))\
-         (func (export \"run\") (param \"input\" (list u8)) (result (list u8))\
-         (canon lift (core func $i \"run\") (memory (core memory $i \"memory\")) (realloc (core func $i \"realloc\")))))",
-    );
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{:.300}", error.to_string()))
-}
-
 #[tokio::test]
 async fn a_compile_bomb_harms_only_its_own_process() {
     let host = host_in(fresh_dir("bomb"));
-    let bomb = compile_bomb();
+    let bomb = bombs::for_the_compiler().component;
     assert!(bomb.len() < stadtbus_plugin_host::limits::COMPONENT_BYTES_MAX);
     let before = rss_mib();
     let error = host
@@ -207,52 +201,13 @@ async fn a_compile_bomb_harms_only_its_own_process() {
 #[tokio::test]
 async fn bombs_of_shape_are_refused_before_they_are_compiled() {
     let host = host_in(fresh_dir("shape"));
-    let in_module = |items: String| format!("(component (core module {items}))");
-    let nested = (0..12).fold(String::new(), |inner, _| format!("(component {inner})"));
-    let bombs = [
-        ("functions", in_module("(func)".repeat(30_001))),
-        ("globals", in_module("(global i32 (i32.const 0))".repeat(1_001))),
-        (
-            "types",
-            in_module(
-                (0..10_001)
-                    .map(|n| format!("(type (func (param {})))", "i32 ".repeat(n % 90)))
-                    .collect(),
-            ),
-        ),
-        (
-            "exports",
-            in_module((0..2_001).fold("(func $f)".to_owned(), |all, n| {
-                all + &format!("(export \"{n}\" (func $f))")
-            })),
-        ),
-        (
-            "core modules",
-            format!("(component {})", "(core module)".repeat(17)),
-        ),
-        (
-            "instances",
-            format!(
-                "(component (core module $m) {})",
-                "(core instance (instantiate $m))".repeat(65)
-            ),
-        ),
-        ("segments", in_module("(data \"x\")".repeat(20_001))),
-        ("tables", in_module("(table 1 funcref)".repeat(9))),
-        (
-            "bytes in one function",
-            in_module(format!("(func {})", "(nop)".repeat(1_100_000))),
-        ),
-        ("", nested),
-    ];
-    for (what, text) in bombs {
-        let bytes = wat::parse_str(&text).unwrap_or_else(|error| panic!("{:.300}", error.to_string()));
+    for bomb in bombs::beyond_each_limit().into_iter().chain(bombs::far_beyond()) {
         let error = host
-            .deploy(&manifest("ngn", "bytes", ""), &bytes)
+            .deploy(&manifest("ngn", "bytes", ""), &bomb.component)
             .await
             .unwrap_err();
-        assert_eq!(error.code, "SB-4006", "{error}");
-        assert!(error.detail.contains(what), "{what}: {error}");
+        assert_eq!(error.code, bomb.code, "{}: {error}", bomb.name);
+        assert!(error.detail.contains(bomb.what), "{}: {error}", bomb.name);
     }
 }
 

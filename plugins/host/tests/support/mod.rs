@@ -1,6 +1,9 @@
 //! What the tests of this crate share: a host with a real compiling process, manifests, events, built guests.
 #![allow(dead_code)]
 
+pub(crate) mod bombs;
+pub(crate) mod corpus;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 

@@ -1,0 +1,11 @@
+;; Declares 4 GiB of memory, all that 32 bits can name.
+(component
+  (core module $m
+    (memory (export "memory") 65536)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+    (func $run (export "run") (param $at i32) (param $bytes i32) (result i32) (i32.const 0))
+  )
+  (core instance $i (instantiate $m))
+  (func (export "run") (param "input" (list u8)) (result (list u8))
+    (canon lift (core func $i "run") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+)
