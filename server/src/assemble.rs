@@ -12,7 +12,7 @@ use stadtbus_flow::{
     Limits, Refusal,
     accept::Acceptor,
     authenticate::Verifier,
-    city::{Admission, Cities},
+    city::{Admission, Cities, LiveCity},
     deliver::{
         consents::Consents,
         credential::Keeper,
@@ -328,9 +328,7 @@ async fn cities(
     let pool = Arc::new(Pool::new(config.plugins.threads, config.limits.lane_queue_max).map_err(plugins)?);
     pool.observe(Arc::clone(facts) as Arc<dyn Observer>);
     let egress = Arc::clone(egress);
-    let on_change = Box::new(move |city: &stadtbus_flow::city::LiveCity| {
-        egress.set_zones(city.registry.city().zones.clone())
-    });
+    let on_change = Box::new(move |city: &LiveCity| egress.set_zones(city.registry.city().zones.clone()));
     let cities = Cities::new(Arc::clone(broker), host, pool, config.limits.clone(), on_change);
     let admission = Admission {
         signatures: config.plugins.signatures,

@@ -122,14 +122,12 @@ const RULES: &[Rule] = &[
 pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginError> {
     let bytes_max = component_bytes_max(manifest.instances);
     if component.len() > bytes_max {
-        return Err(PluginError::new(
-            "SB-4004",
-            format!(
-                "the component has {} bytes; {bytes_max} are allowed",
-                component.len()
-            ),
-        )
-        .hint("build with optimisation and without debug information: stadtbus plugin build"));
+        let detail = format!(
+            "the component has {} bytes; {bytes_max} are allowed",
+            component.len()
+        );
+        return Err(PluginError::new("SB-4004", detail)
+            .hint("build with optimisation and without debug information: stadtbus plugin build"));
     }
     let report = read(component)?;
     for (what, [fresh_max, warm_max], count) in RULES {
