@@ -144,15 +144,11 @@ pub fn check(component: &[u8], manifest: &Manifest) -> Result<Report, PluginErro
         }
     }
     let memory_max = manifest.limits.memory_mib << 20;
-    if report.counts.memory_bytes > memory_max {
-        return Err(PluginError::new(
-            "SB-4006",
-            format!(
-                "its memory starts with {} bytes; the manifest allows {memory_max}",
-                report.counts.memory_bytes
-            ),
-        )
-        .hint("raise limits.memory_mib in the manifest (at most 64), or make static data smaller"));
+    let memory = report.counts.memory_bytes;
+    if memory > memory_max {
+        let detail = format!("its memory starts with {memory} bytes; the manifest allows {memory_max}");
+        return Err(PluginError::new("SB-4006", detail)
+            .hint("raise limits.memory_mib in the manifest (at most 64), or make static data smaller"));
     }
     check_imports(&report.imports)?;
     check_minor(&report)?;
