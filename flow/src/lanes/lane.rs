@@ -207,6 +207,10 @@ impl Lane {
 
     /// Keeps an event in the lane for another attempt after `delay`. Gives it back if the lane keeps enough
     /// of them already: then a scheduled message must own it, or its key be set aside.
+    #[allow(
+        clippy::result_large_err,
+        reason = "what comes back is the event itself, moved there and back"
+    )]
     pub(crate) fn wait(&self, item: Item, delay: Duration) -> Result<(), Item> {
         let mut state = self.state();
         if state.waiting.len() >= self.retries_max {

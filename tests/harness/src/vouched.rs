@@ -55,10 +55,9 @@ pub async fn vouched_city(folder: &Path, into: &Path) -> Outcome<PathBuf> {
     for owner in owners {
         let path = city.join("partners").join(format!("{owner}.yaml"));
         let text = fs::read_to_string(&path)?;
-        let line = format!(
-            "plugin_keys: [{{id: {}, public_key: {}}}]",
-            public["id"], public["public_key"]
-        );
+        let of_key = |member: &str| public.get(member).cloned().unwrap_or_default();
+        let (id, public_key) = (of_key("id"), of_key("public_key"));
+        let line = format!("plugin_keys: [{{id: {id}, public_key: {public_key}}}]");
         fs::write(&path, format!("{}\n{line}\n", text.trim_end()))?;
     }
     Ok(city)
@@ -80,8 +79,9 @@ impl World {
         }
         let second = self.client(second.0, second.1, "operate").await?;
         let waiting = second.get("/v1/plugin-grants").await?.expect(200)?.json();
-        for plugin in waiting["plugins"].as_array().into_iter().flatten() {
-            let name = plugin["plugin"].as_str().unwrap_or_default();
+        let plugins = waiting.get("plugins").and_then(Value::as_array);
+        for plugin in plugins.into_iter().flatten() {
+            let name = plugin.get("plugin").and_then(Value::as_str).unwrap_or_default();
             let done = self
                 .bus
                 .command(second.token(), &["plugin", "approve", name, "--yes"], &[])
@@ -90,7 +90,7 @@ impl World {
         }
         self.apply(folder, env)
             .await
-            .map_err(|failure| failure.while_(&format!("after {}", refused.stderr)))
+            .map_err(|failure| failure.while_(format!("after {}", refused.stderr)))
     }
 }
 

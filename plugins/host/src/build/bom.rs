@@ -70,9 +70,12 @@ impl Part {
     }
 }
 
+/// Reads what one kind of lock file names; else why it cannot be read.
+type Reader = fn(&str) -> Result<Vec<Part>, String>;
+
 /// Everything the lock file beside the plugin names; `None` where there is none.
 fn parts(dir: &Path) -> Result<Option<Vec<Part>>, PluginError> {
-    let readers: [(&str, fn(&str) -> Result<Vec<Part>, String>); 6] = [
+    let readers: [(&str, Reader); 6] = [
         ("Cargo.lock", cargo),
         ("package-lock.json", npm),
         ("pylock.toml", python),
