@@ -322,7 +322,7 @@ async fn what_is_decided_is_stored_once_and_counts_of_all_processes_add_up() {
     };
     let rollout = change(&broker, PLUGIN, begin).await.unwrap().unwrap();
     assert_eq!(get(&broker, PLUGIN).await.unwrap().as_ref(), Some(&rollout));
-    assert_eq!(list(&broker).await.unwrap(), [rollout.clone()]);
+    assert_eq!(list(&broker).await.unwrap(), std::slice::from_ref(&rollout));
     // What is refused, or not wanted after all, changes nothing.
     let refused = change(&broker, PLUGIN, |_| Err(unknown(PLUGIN))).await;
     assert_eq!(refused.unwrap_err().code, "SB-4030");

@@ -93,6 +93,13 @@ fn in_file(file: &Path, host: &str) -> Result<Option<Login>, Failure> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )]
+
     use super::*;
 
     fn access(auth_file: Option<PathBuf>) -> Access {
