@@ -208,7 +208,7 @@ pub(super) async fn run(
     logged: &Logged,
 ) -> Run<Judged> {
     let step = plugin.run_events(vec![Arc::clone(&logged.event)]).await.pop();
-    let step = step.unwrap_or_else(|| Err(TransformError::new("SB-1405", "The plugin pool gave no answer.")));
+    let step = step.unwrap_or_else(|| Err(TransformError::busy()));
     match step {
         Err(error) => Run {
             cost: error.cost,

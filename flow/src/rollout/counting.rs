@@ -6,10 +6,10 @@ use super::{
     Live, Rollouts, Seen,
     compare::{Outcome, differences},
 };
-use crate::{facts::RolloutRan, transform::Run};
-
-/// No instance was to be had: that says something of the host and nothing of a version.
-const BUSY: &str = "SB-1405";
+use crate::{
+    facts::RolloutRan,
+    transform::{BUSY, Run},
+};
 
 /// What became of an event that a canary took.
 pub struct Taken<'a> {
@@ -53,6 +53,9 @@ impl Rollouts {
 
     /// Counts what a shadow made of an event.
     pub fn count_shadow(&self, live: &Live, seen: &Seen, old: &Run<Outcome>, new: &Run<Outcome>) {
+        if matches!(&new.outcome, Outcome::Failed { code } if code == BUSY) {
+            return self.count_skipped(live);
+        }
         live.tally.taken(&new.cost);
         let found = differences(&old.outcome, &new.outcome);
         live.tally.compared(seen, &old.cost, &found);

@@ -23,6 +23,9 @@ use stadtbus_plugin_host::{
 pub use state::{Held, STATE, StateStore, after, event_input};
 pub use tables::{GivenTables, TableVersions, tables};
 
+/// No instance was to be had: that says something of the host, and nothing of a plugin.
+pub(crate) const BUSY: &str = "SB-1405";
+
 /// Why an event could not be transformed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransformError {
@@ -50,6 +53,14 @@ impl TransformError {
         }
     }
 
+    /// There was no room in the host to run it.
+    pub(crate) fn busy() -> Self {
+        Self {
+            transient: true,
+            ..Self::new(BUSY, "The plugin pool gave no answer.")
+        }
+    }
+
     /// Whether it is the plugin's own fault: neither the broker's or the host's, nor that of an input that it rejects.
     #[must_use]
     pub fn is_fault(&self) -> bool {
@@ -62,7 +73,7 @@ impl From<Failure> for TransformError {
         Self {
             cost: failure.cost,
             // No instance was to be had: nothing is known of the event yet.
-            transient: failure.code == "SB-1405",
+            transient: failure.code == BUSY,
             backtrace: failure.backtrace.map(Into::into),
             ..Self::new(failure.code, failure.detail)
         }

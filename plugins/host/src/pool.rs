@@ -18,7 +18,8 @@
 //! | heavy | more, in long calls | one thread at a time, and all heavy ones together at most half of the threads |
 //!
 //! What a call takes beyond some milliseconds counts many times over ([`turns`]), so whoever spins to its deadline is not
-//! light again for seconds. So however many of them spin, a partner that asks for little finds a thread and a processor.
+//! light again for seconds. So however many of them spin, a partner that asks for little finds a thread; the processors it
+//! shares with them.
 
 mod turns;
 

@@ -64,7 +64,7 @@ impl Dispatcher {
             }
             *place = Some(old.outcome);
         }
-        let missing = || Err(TransformError::new("SB-1405", "The plugin pool gave no answer."));
+        let missing = || Err(TransformError::busy());
         made.into_iter()
             .map(|made| made.unwrap_or_else(missing))
             .collect()
